@@ -1,0 +1,88 @@
+import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { ChainId, Digest, DiffId } from '../oci/digest.ts'
+import type { ImageConfig } from '../oci/image-config.ts'
+import type { Manifest } from '../oci/manifest.ts'
+
+/** Bytes of a blob from `start` (inclusive) to `end` (exclusive, default the blob's size). */
+export interface ByteRange {
+  readonly start: number
+  readonly end?: number
+}
+
+/** Content that can be read by descriptor. */
+export interface ContentSource {
+  /** True if `open` would succeed now. */
+  has(descriptor: Descriptor, options?: Abortable): Promise<boolean>
+  /**
+   * The blob's bytes. A whole blob is verified while it is read: the stream throws `data_loss` at its end when size or digest
+   * differ, so nothing may be trusted before it ended. A range is not verified. `not_found` when there is none.
+   */
+  open(descriptor: Descriptor, options?: Abortable & { readonly range?: ByteRange }): Promise<ByteStream>
+}
+
+/** A place that takes content. */
+export interface ContentSink {
+  has(descriptor: Descriptor, options?: Abortable): Promise<boolean>
+  /** All or nothing, idempotent: verifies size and digest (`data_loss`) and lasts (fsync) once it resolves. */
+  write(descriptor: Descriptor, bytes: ByteStream, options?: Abortable): Promise<void>
+}
+
+/** Content on this machine, whose digest may be found out while writing. */
+export interface ContentStore extends ContentSource, ContentSink {
+  /** Writes bytes of unknown digest and answers their descriptor. */
+  ingest(bytes: ByteStream, mediaType: string, options?: Abortable): Promise<Descriptor>
+  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number }>
+  /** True if there was such a blob. */
+  delete(digest: Digest): Promise<boolean>
+}
+
+/** Content with names: a registry repository, the local store, a layout, an archive. */
+export interface ImageSource extends ContentSource {
+  /** The descriptor of a manifest or index by tag, full reference or digest, as the source understands them; `not_found` else. */
+  resolve(reference: string, options?: Abortable): Promise<Descriptor>
+}
+
+export interface ImageSink extends ContentSink {
+  /** Names a manifest that is in the sink already. Replaces what had the name. */
+  tag(reference: string, target: Descriptor, options?: Abortable): Promise<void>
+}
+
+/** A sink that can take a blob from elsewhere in the same registry without its bytes (distribution-spec §Mounting a blob). */
+export interface MountingSink {
+  /** True if the blob is in the sink now. */
+  mount(descriptor: Descriptor, options?: Abortable): Promise<boolean>
+}
+
+/** What copy() reports. Bytes of a blob that is fetched again after a failure are reported again from `offset`. */
+export type CopyEvent =
+  | { readonly kind: 'resolved'; readonly reference: string; readonly descriptor: Descriptor }
+  /** A manifest was read; its blobs (config and layers, base first) follow in events of their own. */
+  | { readonly kind: 'manifest'; readonly descriptor: Descriptor; readonly blobs: readonly Descriptor[] }
+  | { readonly kind: 'exists'; readonly descriptor: Descriptor }
+  | { readonly kind: 'mounted'; readonly descriptor: Descriptor }
+  | { readonly kind: 'started'; readonly descriptor: Descriptor }
+  | { readonly kind: 'progress'; readonly descriptor: Descriptor; readonly offset: number }
+  /** All bytes have arrived; verifying, unpacking or committing goes on. */
+  | { readonly kind: 'received'; readonly descriptor: Descriptor }
+  | { readonly kind: 'done'; readonly descriptor: Descriptor }
+  | { readonly kind: 'tagged'; readonly reference: string; readonly descriptor: Descriptor }
+  | { readonly kind: 'retry'; readonly descriptor?: Descriptor; readonly reason: string; readonly wait: number }
+  | { readonly kind: 'warning'; readonly message: string }
+
+/** One layer of an image, with all the names it has. */
+export interface ImageLayer {
+  readonly blob: Descriptor
+  readonly diffId: DiffId
+  readonly chainId: ChainId
+  /** The history entry's created_by. */
+  readonly createdBy?: string
+}
+
+/** An image as read from a source: one platform. Layers base first. */
+export interface Image {
+  readonly descriptor: Descriptor
+  readonly manifest: Manifest
+  readonly config: ImageConfig
+  readonly layers: readonly ImageLayer[]
+}

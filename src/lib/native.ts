@@ -1,0 +1,84 @@
+import { createRequire } from 'node:module'
+import { getSystemErrorMap } from 'node:util'
+import { GantryError } from './errors.ts'
+
+/** Flags of mount(2), umount2(2) and unshare(2), from the kernel's headers. */
+export const flags = {
+  MS_RDONLY: 1,
+  MS_NOSUID: 2,
+  MS_NODEV: 4,
+  MS_REMOUNT: 32,
+  MS_BIND: 4096,
+  MS_REC: 16_384,
+  MS_PRIVATE: 1 << 18,
+  MS_SLAVE: 1 << 19,
+  MNT_DETACH: 2,
+  CLONE_NEWNS: 0x0002_0000,
+} as const
+
+/** The few calls of libc that Node.js does not have. Each throws a GantryError whose detail is `{ errno: 'ENOENT', … }`. Linux only. */
+export interface Native {
+  mount(source: string, target: string, type: string | null, mountFlags: number, data: string | null): void
+  unmount(target: string, unmountFlags: number): void
+  unshare(cloneFlags: number): void
+  setns(fd: number, cloneFlags: number): void
+}
+
+const names = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
+
+let loaded: Native | undefined
+
+/** Loads koffi and libc on first use (about 15 ms); `unsupported` where there is no prebuilt koffi or no Linux. */
+export const native = (): Native => (loaded ??= load())
+
+interface Koffi {
+  load(path: string): { func(prototype: string): (...args: unknown[]) => number }
+  errno(): number
+}
+
+const load = (): Native => {
+  if (process.platform !== 'linux') throw new GantryError('unsupported', 'NOT_LINUX', 'Cannot mount: this needs Linux')
+  let koffi: Koffi
+  let libc: ReturnType<Koffi['load']>
+  try {
+    koffi = createRequire(import.meta.url)('koffi') as Koffi
+    // null: the symbols of the running program, which links libc, whichever it is
+    libc = koffi.load(null as unknown as string)
+  } catch (cause) {
+    throw new GantryError('unsupported', 'NO_NATIVE', 'Cannot call libc: the koffi module does not load on this machine', {
+      cause,
+      hint: 'install gantry with its optional and platform packages (npm ci)',
+    })
+  }
+  const define = (prototype: string, what: string): ((...args: unknown[]) => number) => {
+    const call = libc.func(prototype)
+    return (...args) => {
+      const result = call(...args)
+      if (result >= 0) return result
+      const number = koffi.errno()
+      const { name, text } = names.get(number) ?? { name: `errno ${number}`, text: 'unknown error' }
+      const kind = name === 'EPERM' || name === 'EACCES' ? 'permission_denied' : 'failed_precondition'
+      throw new GantryError(
+        kind,
+        name,
+        `Cannot ${what} ${args
+          .filter((one) => typeof one === 'string')
+          .map((one) => `"${one}"`)
+          .join(' ')}: ${text}`,
+        {
+          detail: { errno: name },
+        },
+      )
+    }
+  }
+  const mount = define('int mount(const char*, const char*, const char*, unsigned long, const char*)', 'mount')
+  const unmount = define('int umount2(const char*, int)', 'unmount')
+  const unshare = define('int unshare(int)', 'make a namespace')
+  const setns = define('int setns(int, int)', 'enter a namespace')
+  return {
+    mount: (source, target, type, mountFlags, data) => void mount(source, target, type, mountFlags, data),
+    unmount: (target, unmountFlags) => void unmount(target, unmountFlags),
+    unshare: (cloneFlags) => void unshare(cloneFlags),
+    setns: (fd, cloneFlags) => void setns(fd, cloneFlags),
+  }
+}

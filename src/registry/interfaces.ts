@@ -1,0 +1,52 @@
+import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import type { ByteRange } from '../content/interfaces.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+
+/** A page of an ordered list: at most `limit` names after `last`. */
+export interface PageRequest {
+  readonly limit?: number
+  readonly last?: string
+}
+
+/** The server's side of a registry: repositories by name. Blobs are stored once and seen only through a repository that has them. */
+export interface RegistryStorage {
+  repository(name: string): RegistryRepository
+  /** Names in ASCII order. */
+  repositories(page?: PageRequest): Promise<readonly string[]>
+}
+
+/** One repository (distribution-spec 1.1). Manifest bytes are kept exactly as received. */
+export interface RegistryRepository {
+  readonly name: string
+  exists(): Promise<boolean>
+  blob(digest: Digest): Promise<{ readonly size: number } | undefined>
+  openBlob(digest: Digest, range?: ByteRange): Promise<ByteStream>
+  deleteBlob(digest: Digest): Promise<boolean>
+  /** Makes a blob of another repository visible here; false if `from` does not have it. */
+  mount(digest: Digest, from: string): Promise<boolean>
+  beginUpload(): Promise<Upload>
+  /** `not_found` for an unknown or ended upload. */
+  resumeUpload(id: string): Promise<Upload>
+  /** By tag or digest. */
+  manifest(reference: string): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined>
+  /** Stores a manifest under its digest and the tags. The caller has validated it. */
+  putManifest(bytes: Uint8Array, descriptor: Descriptor, tags: readonly string[]): Promise<void>
+  /** Deletes the manifest and all tags that point at it. */
+  deleteManifest(digest: Digest): Promise<boolean>
+  untag(tag: string): Promise<boolean>
+  tags(page?: PageRequest): Promise<readonly string[]>
+  /** Descriptors of manifests whose subject is the digest, with artifactType and annotations. */
+  referrers(subject: Digest): Promise<readonly Descriptor[]>
+}
+
+/** A blob upload in progress; survives a restart of the server. */
+export interface Upload {
+  readonly id: string
+  /** Bytes received so far. */
+  readonly offset: number
+  append(chunk: ByteStream, options?: Abortable): Promise<void>
+  /** Ends the upload; `invalid_argument` DIGEST_INVALID if the bytes are not those of the digest. */
+  commit(expected: Digest): Promise<Descriptor>
+  abort(): Promise<void>
+}

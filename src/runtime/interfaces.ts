@@ -1,0 +1,58 @@
+import type { Abortable } from '../lib/bytes.ts'
+import type { Mount } from '../lib/mount.ts'
+
+/** What a container is made of; everything that the OCI runtime configuration is derived from. Plain data, kept as JSON with the container. */
+export interface ContainerSpec {
+  readonly id: string
+  readonly hostname?: string
+  /** The whole command line, entrypoint and cmd merged. */
+  readonly args: readonly string[]
+  /** `K=V`. */
+  readonly env: readonly string[]
+  /** Absolute path inside the container; made where it is missing. */
+  readonly workingFolder: string
+  /** docker's `user[:group]`, names or ids, looked up in the container's own /etc/passwd and /etc/group. */
+  readonly user: string
+  readonly terminal: boolean
+  readonly interactive: boolean
+  readonly network: 'none' | 'host'
+  readonly readOnlyRoot: boolean
+  readonly binds: readonly BindMount[]
+  readonly labels?: Readonly<Record<string, string>>
+  /** Lines for /etc/hosts besides the standard ones: `name:address`. */
+  readonly extraHosts?: readonly string[]
+  readonly privileged?: boolean
+  readonly capAdd?: readonly string[]
+  readonly capDrop?: readonly string[]
+  readonly stopSignal?: string
+}
+
+/** A host path in the container (`-v SOURCE:TARGET[:ro]`). */
+export interface BindMount {
+  readonly source: string
+  readonly target: string
+  readonly readOnly: boolean
+}
+
+/** The streams of an attached container: Node streams of bytes. `stderr` is absent with a terminal. */
+export interface ContainerStreams {
+  readonly stdin?: NodeJS.ReadableStream
+  readonly stdout: NodeJS.WritableStream
+  readonly stderr?: NodeJS.WritableStream
+}
+
+/** The writable root of a container: mounts that are made in a private mount namespace, never on the host. */
+export interface RootFileSystem {
+  readonly mounts: readonly Mount[]
+  /** Where the mounts put the root; absolute. */
+  readonly path: string
+}
+
+/** A step of a build that runs to its end (RUN): no monitor, output goes to the writer, the result is the exit status. */
+export interface RunOnceOptions extends Abortable {
+  readonly spec: ContainerSpec
+  readonly root: RootFileSystem
+  /** An existing empty folder for the bundle; the caller removes it. */
+  readonly bundle: string
+  readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void
+}
