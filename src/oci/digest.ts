@@ -27,9 +27,10 @@ export const parseDigest = (text: string): Digest => {
   const colon = text.indexOf(':')
   const algorithm = text.slice(0, Math.max(0, colon))
   const fail = (code: string, reason: string): never => {
-    throw new GantryError('invalid_argument', code, `Cannot parse digest "${text.slice(0, 200)}": ${reason}`)
+    throw new GantryError('invalid_argument', code, `Cannot parse digest ${JSON.stringify(text.slice(0, 200))}: ${reason}`)
   }
-  if (colon <= 0 || !/^[a-z0-9]+(?:[.+_-][a-z0-9]+)*$/.test(algorithm))
+  const wellFormed = /^[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/.test(text)
+  if (!wellFormed && (colon + 1 === text.length || !Object.hasOwn(hexLength, algorithm)))
     return fail('DIGEST_INVALID', 'invalid checksum digest format')
   if (algorithm !== 'sha256' && algorithm !== 'sha512') return fail('DIGEST_UNSUPPORTED', 'unsupported digest algorithm')
   if (text.length - colon - 1 !== hexLength[algorithm]) return fail('DIGEST_INVALID', 'invalid checksum digest length')
