@@ -54,6 +54,54 @@ export interface MountingSink {
   mount(descriptor: Descriptor, options?: Abortable): Promise<boolean>
 }
 
+/** A sink that keeps what has arrived of a blob when its stream fails or its process dies, and goes on from there. */
+export interface ResumableSink {
+  /**
+   * Like `write`, but asks for the bytes itself: `open(offset)` answers those from `offset` to the end; 0, or where an earlier
+   * attempt stopped. Not called where the blob is there already, be it that another process has just brought it; called again
+   * with 0 if what had been kept turns out to be wrong.
+   */
+  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void>
+}
+
+/** A source that hands out small content at once: manifests, indexes, configs. */
+export interface SmallBlobReader {
+  /** The verified bytes; `not_found` when there are none, `resource_exhausted` above `limit` bytes (default 4 MiB). */
+  read(descriptor: Descriptor, limit?: number): Buffer
+}
+
+/** A name in the local store and what it names: a manifest or an index. */
+export interface NamedDescriptor {
+  readonly name: string
+  readonly descriptor: Descriptor
+}
+
+/**
+ * The local store: an OCI image layout on disk (image-spec image-layout.md) that many processes use at once. Names are opaque
+ * strings here, by custom full normalised references (`docker.io/library/alpine:3`); one digest may have several. Readers take no lock.
+ */
+export interface DiskStore extends ContentStore, ImageSource, ImageSink, ResumableSink, SmallBlobReader {
+  readonly folder: string
+  /** Every name, in the order of first naming. */
+  names(): Promise<readonly NamedDescriptor[]>
+  /** True if there was such a name. The content stays until it is collected. */
+  untag(name: string): Promise<boolean>
+  /**
+   * Takes a blob that is a file on this machine already, as a hard link where the file system can. The caller promises that the
+   * file is never written again, and that it holds the descriptor's bytes, unless `verify` is set.
+   */
+  link(descriptor: Descriptor, path: string, options?: Abortable & { readonly verify?: boolean }): Promise<void>
+  /**
+   * Keeps content that has no name yet from being collected. Whatever skips content that is there, or writes content before it
+   * names it, holds a lease meanwhile; it ends with its holder, however that dies.
+   */
+  lease(options?: Abortable): Promise<AsyncDisposable>
+  /** The opposite of a lease: undefined while anyone holds one. Only for collecting. */
+  tryExclusive(): Promise<AsyncDisposable | undefined>
+  /** Removes what dead writers left and what has not been resumed since `before` (milliseconds since 1970). The caller holds the store exclusively. */
+  sweep(before: number): Promise<void>
+}
+
 /** What copy() reports. Bytes of a blob that is fetched again after a failure are reported again from `offset`. */
 export type CopyEvent =
   | { readonly kind: 'resolved'; readonly reference: string; readonly descriptor: Descriptor }
