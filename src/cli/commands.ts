@@ -1,0 +1,118 @@
+import type { CommandSpec } from './command.ts'
+
+interface CommandEntry {
+  readonly summary: string
+  readonly load: () => Promise<{ readonly command: CommandSpec<never> }>
+}
+
+type Entry = readonly [summary: string, load: CommandEntry['load']]
+
+const images: Readonly<Record<string, Entry>> = {
+  build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
+  history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
+  images: ['List images', () => import('./commands/images.ts')],
+  import: ['Make an image of a root file system in a tar', () => import('./commands/import.ts')],
+  inspect: ['Show everything about images or containers as JSON', () => import('./commands/inspect.ts')],
+  load: ['Load images from a tar archive', () => import('./commands/load.ts')],
+  pull: ['Download an image from a registry', () => import('./commands/pull.ts')],
+  push: ['Upload an image to a registry', () => import('./commands/push.ts')],
+  rmi: ['Remove images', () => import('./commands/rmi.ts')],
+  save: ['Save images to a tar archive', () => import('./commands/save.ts')],
+  tag: ['Give an image another name', () => import('./commands/tag.ts')],
+}
+
+const containers: Readonly<Record<string, Entry>> = {
+  logs: ["Show a container's output", () => import('./commands/logs.ts')],
+  ps: ['List containers', () => import('./commands/ps.ts')],
+  rm: ['Remove containers', () => import('./commands/rm.ts')],
+  run: ['Create and run a new container from an image', () => import('./commands/run.ts')],
+  stop: ['Stop running containers', () => import('./commands/stop.ts')],
+}
+
+const others: Readonly<Record<string, Entry>> = {
+  doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
+  'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
+  login: ['Log in to a registry', () => import('./commands/login.ts')],
+  logout: ['Log out from a registry', () => import('./commands/logout.ts')],
+  version: ['Show the version', () => import('./commands/version.ts')],
+}
+
+/** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
+const aliases: Readonly<Record<string, string>> = {
+  'image build': 'build',
+  'image history': 'history',
+  'image import': 'import',
+  'image inspect': 'inspect',
+  'image list': 'images',
+  'image load': 'load',
+  'image ls': 'images',
+  'image pull': 'pull',
+  'image push': 'push',
+  'image remove': 'rmi',
+  'image rm': 'rmi',
+  'image save': 'save',
+  'image tag': 'tag',
+  'container inspect': 'inspect',
+  'container list': 'ps',
+  'container logs': 'logs',
+  'container ls': 'ps',
+  'container ps': 'ps',
+  'container remove': 'rm',
+  'container rm': 'rm',
+  'container run': 'run',
+  'container stop': 'stop',
+}
+
+const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others }
+
+/** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
+export const findCommand = (
+  words: readonly string[],
+): { readonly name: string; readonly load: CommandEntry['load']; readonly rest: readonly string[] } | undefined => {
+  for (const count of [2, 1]) {
+    if (words.length < count) continue
+    const typed = words.slice(0, count).join(' ')
+    const name = Object.hasOwn(aliases, typed) ? (aliases[typed] ?? typed) : typed
+    const entry = Object.hasOwn(all, name) ? all[name] : undefined
+    if (entry !== undefined) return { name: typed, load: entry[1], rest: words.slice(count) }
+  }
+  return undefined
+}
+
+/** Names that begin like what was typed or differ from it in a letter or two. */
+export const similarCommands = (word: string): readonly string[] =>
+  Object.keys(all).filter((name) => name.startsWith(word) || distance(name, word) <= 2)
+
+const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
+    row = next
+  }
+  return row[b.length] ?? 0
+}
+
+/** The text of `gantry --help`. */
+export const overview = (): string => {
+  const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
+    `${title}:\n${Object.entries(entries)
+      .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+      .join('\n')}`
+  return [
+    'Usage:  gantry [OPTIONS] COMMAND',
+    'Build, pull, push, run and host container images, without a daemon.',
+    section('Images', images),
+    section('Containers', containers),
+    section('Registries and system', others),
+    `Global options:
+      --root DIR              Where images and containers are kept (default: $GANTRY_ROOT, else /var/lib/gantry or ~/.local/share/gantry)
+      --storage-driver NAME   How layers are kept: erofs or folder (default: the best that works)
+      --tls-verify=false      Accept any certificate of a registry
+      --plain-http            Speak plain HTTP to registries
+      --debug                 Show the chain of causes of an error
+  -v, --version               Show the version`,
+    "Run 'gantry COMMAND --help' for more about a command.",
+  ].join('\n\n')
+}

@@ -1,0 +1,71 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Engine } from '../engine/engine.ts'
+import { GantryError } from '../lib/errors.ts'
+import { hostPlatform } from '../oci/platform.ts'
+import type { CliContext } from './command.ts'
+import type { FlagValues } from './flags.ts'
+import { version } from './version.ts'
+
+/** Flags before the command. */
+export const globalFlags = {
+  root: { type: 'string', value: 'DIR', help: 'Where images and containers are kept' },
+  'storage-driver': { type: 'string', value: 'NAME', help: 'How layers are kept: erofs or folder' },
+  'tls-verify': { type: 'boolean', help: 'Check certificates of registries (default true)' },
+  'plain-http': { type: 'boolean', help: 'Speak plain HTTP to registries' },
+  debug: { type: 'boolean', help: 'Show the chain of causes of an error' },
+  version: { type: 'boolean', short: 'v', help: 'Show the version' },
+  help: { type: 'boolean', short: 'h', help: 'Show the help' },
+} as const
+
+const isRoot = (): boolean => process.getuid?.() === 0
+
+const defaultRoot = (environment: NodeJS.ProcessEnv): string =>
+  environment.GANTRY_ROOT ||
+  (isRoot() ? '/var/lib/gantry' : join(environment.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'gantry'))
+
+const defaultRunFolder = (environment: NodeJS.ProcessEnv, root: string): string =>
+  environment.GANTRY_RUN ||
+  (isRoot() ? '/run/gantry' : environment.XDG_RUNTIME_DIR ? join(environment.XDG_RUNTIME_DIR, 'gantry') : join(root, 'run'))
+
+const storageDriver = (name: string | undefined): 'erofs' | 'folder' | undefined => {
+  if (name === undefined || name === 'erofs' || name === 'folder') return name
+  throw new GantryError('invalid_argument', 'USAGE', `unknown storage driver: ${name}`, { hint: 'erofs and folder are known' })
+}
+
+/** Builds what a command works with from the process it runs in. */
+export const createContext = (flags: FlagValues<typeof globalFlags>, controller: AbortController): CliContext => {
+  const environment = process.env
+  const root = resolve(flags.root ?? defaultRoot(environment))
+  const driver = storageDriver(flags['storage-driver'] ?? environment.GANTRY_STORAGE_DRIVER)
+  const warn = (line: string): void => void process.stderr.write(`${line}\n`)
+  const engine = new Engine({
+    root,
+    runFolder: resolve(defaultRunFolder(environment, root)),
+    ...(driver === undefined ? {} : { storageDriver: driver }),
+    environment,
+    platform: hostPlatform({ arch: process.arch, platform: process.platform }),
+    ...(flags['tls-verify'] === undefined ? {} : { tlsVerify: flags['tls-verify'] }),
+    ...(flags['plain-http'] === undefined ? {} : { plainHttp: flags['plain-http'] }),
+    userAgent: `gantry/${version} (${process.platform}; ${process.arch})`,
+    onWarning: (message) => warn(`warning: ${message}`),
+    now: () => new Date(),
+  })
+  const interrupt = (): void => {
+    controller.abort(new GantryError('canceled', 'CANCELED', 'Canceled'))
+  }
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  return {
+    engine,
+    environment,
+    folder: process.cwd(),
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: controller.signal,
+    now: () => new Date(),
+    print: (line) => void process.stdout.write(`${line}\n`),
+    warn,
+  }
+}

@@ -1,0 +1,78 @@
+import { GantryError, isGantryError } from '../lib/errors.ts'
+import { commandHelp, type CommandSpec } from './command.ts'
+import { findCommand, overview, similarCommands } from './commands.ts'
+import { createContext, globalFlags } from './context.ts'
+import { parseFlags } from './flags.ts'
+import { reportError } from './report-error.ts'
+
+const usageError = (message: string, hint: string): GantryError => new GantryError('invalid_argument', 'USAGE', message, { hint })
+
+const main = async (words: readonly string[]): Promise<number> => {
+  const global = parseFlags(globalFlags, words, true)
+  const [first] = global.args
+  if (global.values.version === true) return await main(['version'])
+  if (first === undefined || first === 'help' || (global.values.help === true && first === undefined)) {
+    const topic = findCommand(global.args.slice(1))
+    process.stdout.write(
+      `${topic === undefined ? overview() : commandHelp((await topic.load()).command as unknown as CommandSpec)}\n`,
+    )
+    return 0
+  }
+  const found = findCommand(global.args)
+  if (found === undefined) {
+    const similar = similarCommands(first)
+    const hint =
+      similar.length === 0
+        ? "run 'gantry --help' for the commands"
+        : `did you mean ${similar.map((name) => `'gantry ${name}'`).join(' or ')}?`
+    throw usageError(`unknown command: gantry ${first}`, hint)
+  }
+  const command = (await found.load()).command as unknown as CommandSpec
+  const failureStatus = command.failureStatus ?? 1
+  const controller = new AbortController()
+  try {
+    if (wantsHelp(command, found.rest)) {
+      process.stdout.write(`${commandHelp(command)}\n`)
+      return 0
+    }
+    const { values, args } = parseFlags(command.flags, found.rest, command.passThrough)
+    const [least, most] = command.arity
+    if (args.length < least || args.length > most)
+      throw usageError(`'gantry ${found.name}' ${arityText(least, most)}`, `usage: gantry ${command.usage}`)
+    const context = createContext(global.values, controller)
+    await using _engine = context.engine
+    return (await command.run(context, args, values)) ?? 0
+  } catch (error) {
+    reportError(error, global.values.debug === true, found.name)
+    if (isGantryError(error) && error.code === 'USAGE') return failureStatus === 1 ? 2 : failureStatus
+    return isGantryError(error, 'canceled') ? 130 : exitStatusOf(error, failureStatus)
+  }
+}
+
+/** `--help` anywhere among a command's own flags. */
+const wantsHelp = (command: CommandSpec, words: readonly string[]): boolean => {
+  const end = command.passThrough === true ? words.findIndex((word) => !word.startsWith('-')) : words.indexOf('--')
+  return (end < 0 ? words : words.slice(0, end)).includes('--help')
+}
+
+/** A command may say which status its error deserves (`run`: 126, 127). */
+const exitStatusOf = (error: unknown, failureStatus: number): number => {
+  const detail = isGantryError(error) ? error.detail : undefined
+  return typeof detail === 'object' && detail !== null && 'exitStatus' in detail && typeof detail.exitStatus === 'number'
+    ? detail.exitStatus
+    : failureStatus
+}
+
+const arityText = (least: number, most: number): string => {
+  const count = (n: number): string => `${n} argument${n === 1 ? '' : 's'}`
+  if (most === 0) return 'accepts no arguments'
+  if (least === most) return `requires ${count(least)}`
+  return most === Infinity ? `requires at least ${count(least)}` : `requires ${least} to ${count(most)}`
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  reportError(error, process.argv.includes('--debug'))
+  process.exitCode = isGantryError(error) && error.code === 'USAGE' ? 2 : 1
+}

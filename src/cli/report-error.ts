@@ -1,0 +1,18 @@
+import { isGantryError, messageOf } from '../lib/errors.ts'
+
+/** Says on stderr what went wrong in one line and what to try in another; with `debug` the chain of causes. */
+export const reportError = (error: unknown, debug: boolean, command?: string): void => {
+  const lines = [`gantry${command === undefined ? '' : ` ${command}`}: ${messageOf(error)}`]
+  if (isGantryError(error) && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
+  if (debug) {
+    if (error instanceof Error && error.stack !== undefined) lines.push(error.stack)
+    for (
+      let cause = error instanceof Error ? error.cause : undefined;
+      cause !== undefined;
+      cause = cause instanceof Error ? cause.cause : undefined
+    )
+      lines.push(`caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`)
+  } else if (!isGantryError(error))
+    lines.push('hint: this is a mistake in gantry; run again with --debug and report what it prints')
+  process.stderr.write(`${lines.join('\n')}\n`)
+}

@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import type { DiskStore } from '../content/disk-store/disk-store.ts'
+import type { LayerStore } from '../layers/interfaces.ts'
+import type { Platform } from '../oci/descriptor.ts'
+import type { RegistryClient } from '../remote/client.ts'
+
+/** Where and as whom the engine works; everything that it would otherwise read from the process. */
+export interface EngineOptions {
+  /** Everything that must outlive a reboot lies below it. */
+  readonly root: string
+  /** What need not: run-time state of containers, sockets. */
+  readonly runFolder: string
+  readonly storageDriver?: 'erofs' | 'folder'
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** The platform that images are chosen for when none is asked for. */
+  readonly platform: Platform
+  readonly tlsVerify?: boolean
+  readonly plainHttp?: boolean
+  readonly userAgent?: string
+  readonly onWarning?: (message: string) => void
+  readonly now: () => Date
+}
+
+const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
+  let made: Promise<T> | undefined
+  return () => (made ??= make())
+}
+
+/** The stores and clients of one root, each opened when it is first needed. The composition root: nothing below knows of the others. */
+export class Engine implements AsyncDisposable {
+  readonly options: EngineOptions
+  readonly content: () => Promise<DiskStore>
+  readonly layers: () => Promise<LayerStore>
+  readonly registry: () => Promise<RegistryClient>
+  #registryOpened = false
+
+  constructor(options: EngineOptions) {
+    this.options = options
+    this.content = once(async () => {
+      const { openDiskStore } = await import('../content/disk-store/disk-store.ts')
+      return await openDiskStore({ folder: this.path('content') })
+    })
+    this.layers = once(async () => {
+      const { openLayerStore } = await import('../layers/open.ts')
+      return await openLayerStore({
+        root: options.root,
+        ...(options.storageDriver === undefined ? {} : { driver: options.storageDriver }),
+      })
+    })
+    this.registry = once(async () => {
+      const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
+      this.#registryOpened = true
+      return createRegistryClient({
+        credentials: createCredentialStore(options.environment),
+        environment: options.environment,
+        ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
+        ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),
+        ...(options.userAgent === undefined ? {} : { userAgent: options.userAgent }),
+        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+      })
+    })
+  }
+
+  /** A path below the root. */
+  path(...parts: readonly string[]): string {
+    return join(this.options.root, ...parts)
+  }
+
+  /** Closes idle connections; nothing else is held open. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#registryOpened) (await this.registry()).close()
+  }
+}

@@ -1,0 +1,114 @@
+import type { NamedDescriptor } from '../../content/disk-store/disk-store.ts'
+import { readImage } from '../../content/image.ts'
+import type { Image } from '../../content/interfaces.ts'
+import { GantryError, isGantryError } from '../../lib/errors.ts'
+import type { Descriptor } from '../../oci/descriptor.ts'
+import { isDigest, type Digest } from '../../oci/digest.ts'
+import { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
+import type { Engine } from '../engine.ts'
+
+/** An image in the local store: what names it, and its config for this machine's platform. */
+export interface LocalImage {
+  /** Manifest or index that the name points at. */
+  readonly target: Descriptor
+  /** Full references, sorted; empty for a dangling image. */
+  readonly names: readonly string[]
+  /** The image ID: the digest of the config, which is the same before and after compression, push and pull. */
+  readonly id: Digest
+  readonly image: Image
+}
+
+/** Every image of the store once, by target digest. An image whose manifest for this platform is missing or broken is left out. */
+export const localImages = async (engine: Engine): Promise<readonly LocalImage[]> => {
+  const store = await engine.content()
+  const byTarget = new Map<Digest, { target: Descriptor; names: string[] }>()
+  for (const named of await store.names()) {
+    const known = byTarget.get(named.descriptor.digest)
+    if (known === undefined) byTarget.set(named.descriptor.digest, { target: named.descriptor, names: namesOf(named) })
+    else known.names.push(...namesOf(named))
+  }
+  const images: LocalImage[] = []
+  for (const { target, names } of byTarget.values()) {
+    const image = await readLocal(engine, target)
+    if (image !== undefined) images.push({ target, names: names.toSorted(), id: image.manifest.config.digest, image })
+  }
+  return images
+}
+
+const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined ? [] : [named.name])
+
+const readLocal = async (engine: Engine, target: Descriptor): Promise<Image | undefined> => {
+  const store = await engine.content()
+  try {
+    return await readImage(store, target, { platform: engine.options.platform, fallback: true })
+  } catch (error) {
+    if (isGantryError(error, 'not_found') || isGantryError(error, 'data_loss') || isGantryError(error, 'invalid_argument'))
+      return undefined
+    throw error
+  }
+}
+
+/** What a user typed for an image, found. `name` is the full reference if it was found by name. */
+export interface FoundImage extends LocalImage {
+  readonly name?: string
+}
+
+const notFound = (text: string): GantryError =>
+  new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${text}`, {
+    hint: "run 'gantry images' for the images there are",
+  })
+
+/**
+ * Finds an image as docker does: a digest by target (with a name, the repository must match too), else the exact name with tag,
+ * else a prefix of an ID; a name that looks like an ID wins; several IDs are an error (moby daemon/containerd resolveImage).
+ */
+export const findImage = async (engine: Engine, text: string): Promise<FoundImage> => {
+  const images = await localImages(engine)
+  if (isDigest(text)) {
+    const found = images.find(
+      (image) => image.id === text || image.target.digest === text || image.image.descriptor.digest === text,
+    )
+    if (found === undefined) throw notFound(text)
+    return found
+  }
+  const reference = parseOrUndefined(text)
+  if (reference?.digest !== undefined) {
+    const found = images.find(
+      (image) => image.target.digest === reference.digest && image.names.some((name) => sameRepository(name, reference)),
+    )
+    if (found === undefined) throw notFound(text)
+    return found
+  }
+  if (reference !== undefined) {
+    const name = formatReference(withDefaultTag(reference))
+    const found = images.find((image) => image.names.includes(name))
+    if (found !== undefined) return { ...found, name }
+  }
+  const prefix = text.startsWith('sha256:') ? text.slice(7) : text
+  if (!/^[0-9a-f]+$/.test(prefix)) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
+  const matches = images.filter(
+    (image) => image.id.slice(7).startsWith(prefix) || image.target.digest.slice(7).startsWith(prefix),
+  )
+  const [match] = matches
+  if (match === undefined) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
+  if (new Set(matches.map((image) => image.id)).size > 1)
+    throw new GantryError('invalid_argument', 'AMBIGUOUS', `Cannot choose an image: ambiguous reference "${text}"`, {
+      hint: 'give more digits of the ID',
+    })
+  return match
+}
+
+const parseOrUndefined = (text: string): Reference | undefined => {
+  try {
+    return parseReference(text)
+  } catch (error) {
+    // 64 hex digits are an ID, not a name
+    if (isGantryError(error) && /^[0-9a-f]{64}$/.test(text)) return undefined
+    throw error
+  }
+}
+
+const sameRepository = (name: string, reference: Reference): boolean => {
+  const other = parseReference(name)
+  return other.domain === reference.domain && other.path === reference.path
+}

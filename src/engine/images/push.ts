@@ -1,0 +1,73 @@
+import { copy } from '../../content/copy.ts'
+import type { CopyEvent } from '../../content/interfaces.ts'
+import type { Abortable } from '../../lib/bytes.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { Descriptor } from '../../oci/descriptor.ts'
+import {
+  familiarName,
+  familiarString,
+  formatReference,
+  parseReference,
+  withDefaultTag,
+  type Reference,
+} from '../../oci/reference.ts'
+import type { Engine } from '../engine.ts'
+import { compressImage } from './compress.ts'
+import { localImages } from './lookup.ts'
+
+export interface PushOptions extends Abortable {
+  readonly onEvent?: (event: CopyEvent) => void
+}
+
+export interface PushResult {
+  readonly reference: Reference
+  readonly target: Descriptor
+}
+
+/** Uploads a local image under its own name: blobs that the registry lacks, then manifests, then the tag. */
+export const pushImage = async (engine: Engine, text: string, options: PushOptions = {}): Promise<PushResult> => {
+  const reference = withDefaultTag(parseReference(text))
+  const name = formatReference(reference)
+  const images = await localImages(engine)
+  const found = images.find((image) => image.names.includes(name))
+  if (found === undefined) {
+    const known = images
+      .flatMap((image) => image.names)
+      .filter((other) => other.startsWith(`${reference.domain}/${reference.path}:`))
+    const hint =
+      known.length === 0
+        ? `tag an image first: gantry tag IMAGE ${familiarString(reference)}`
+        : `these tags exist locally: ${known.map((other) => other.slice(other.lastIndexOf(':') + 1)).join(', ')}`
+    throw new GantryError(
+      'not_found',
+      'NO_SUCH_IMAGE',
+      `An image does not exist locally with the tag: ${familiarName(reference)}`,
+      { hint },
+    )
+  }
+  const store = await engine.content()
+  await using _lease = await store.lease()
+  const target = await compressImage(engine, found.target, found.image, options)
+  const repository = (await engine.registry()).repository(reference, {
+    mountFrom: await mountCandidates(
+      images.flatMap((image) => image.names),
+      reference,
+    ),
+  })
+  await copy(store, repository, {
+    from: target.digest,
+    to: reference.tag ?? target.digest,
+    platform: 'all',
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+  })
+  return { reference, target }
+}
+
+/** Other repositories of the same registry that local names say have been pulled from or pushed to. */
+const mountCandidates = async (names: readonly string[], reference: Reference): Promise<readonly string[]> => {
+  const paths = names
+    .map((name) => parseReference(name))
+    .filter((other) => other.domain === reference.domain && other.path !== reference.path)
+  return [...new Set(paths.map((other) => other.path))].slice(0, 4)
+}
