@@ -1,0 +1,41 @@
+import { imageHistory } from '../../engine/images/history.ts'
+import { defineCommand } from '../command.ts'
+import { printRows } from '../rows.ts'
+
+export const command = defineCommand({
+  usage: 'history [OPTIONS] IMAGE',
+  summary: 'Show the layers of an image, newest first, with what made them and their sizes',
+  flags: {
+    format: { type: 'string', help: "Format the output: 'table', 'table TEMPLATE', 'json' or a Go template" },
+    human: { type: 'boolean', short: 'H', help: 'Print sizes and dates to be read by people (default true)' },
+    'no-trunc': { type: 'boolean', help: 'Do not shorten the output' },
+    quiet: { type: 'boolean', short: 'q', help: 'Show only image IDs' },
+  },
+  arity: [1, 1],
+  examples: ['gantry history hello:1', 'gantry history --no-trunc hello:1'],
+  async run(context, [name = ''], flags) {
+    const entries = await imageHistory(context.engine, name)
+    const full = flags['no-trunc'] === true
+    const human = flags.human !== false
+    if (flags.quiet === true) {
+      for (const entry of entries) context.print(entry.id === undefined ? '<missing>' : full ? entry.id : entry.id.slice(7, 19))
+      return
+    }
+    const { humanSize, humanDuration, ellipsis } = await import('../render/units.ts')
+    const now = context.now().getTime()
+    const rows = entries.map((entry) => {
+      const created = Date.parse(entry.created ?? '')
+      const known = !Number.isNaN(created) && created > 0
+      const createdBy = entry.createdBy.replaceAll('\t', ' ')
+      return {
+        ID: entry.id === undefined ? '<missing>' : full ? entry.id : entry.id.slice(7, 19),
+        CreatedSince: !known ? 'N/A' : human ? `${humanDuration(now - created)} ago` : new Date(created).toISOString(),
+        CreatedAt: known ? new Date(created).toISOString() : 'N/A',
+        CreatedBy: full ? createdBy : ellipsis(createdBy, 45),
+        Size: human ? humanSize(entry.size) : String(entry.size),
+        Comment: entry.comment,
+      }
+    })
+    await printRows(context, rows, { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' }, flags.format, { CreatedAt: 'CREATED AT' })
+  },
+})

@@ -1,0 +1,28 @@
+import { removeImage } from '../../engine/images/remove.ts'
+import { defineCommand } from '../command.ts'
+import { reportError } from '../report-error.ts'
+
+export const command = defineCommand({
+  usage: 'rmi [OPTIONS] IMAGE [IMAGE...]',
+  summary: 'Remove one or more images',
+  flags: {
+    force: { type: 'boolean', short: 'f', help: 'Remove the image though a container uses it or it has several names' },
+    'no-prune': { type: 'boolean', help: 'Accepted for docker; there are no untagged parents' },
+  },
+  arity: [1, Infinity],
+  examples: ['gantry rmi hello:1', 'gantry rmi -f 3f1c'],
+  async run(context, names, flags) {
+    let failed = false
+    for (const name of names) {
+      try {
+        const removed = await removeImage(context.engine, name, { force: flags.force === true })
+        for (const untagged of removed.untagged) context.print(`Untagged: ${untagged}`)
+        if (removed.deleted !== undefined) context.print(`Deleted: ${removed.deleted}`)
+      } catch (error) {
+        failed = true
+        reportError(error, false, 'rmi')
+      }
+    }
+    return failed ? 1 : 0
+  },
+})

@@ -1,0 +1,22 @@
+import { createRegistryServer } from '../registry/server.ts'
+import { openFilesystemStorage } from '../registry/filesystem/storage.ts'
+
+export interface HubOptions {
+  /** Where its data lies. */
+  readonly folder: string
+  readonly host: string
+  readonly port: number
+}
+
+export interface Hub {
+  /** `host:port` that it listens on. */
+  readonly address: string
+  /** Takes no new requests and resolves when those under way are done. */
+  close(): Promise<void>
+}
+
+/** Starts a hub: a registry on the file system. */
+export const serveHub = async (options: HubOptions): Promise<Hub> => {
+  const storage = await openFilesystemStorage({ folder: options.folder })
+  return await createRegistryServer({ storage, listen: { host: options.host, port: options.port } })
+}
