@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import { getSystemErrorMap } from 'node:util'
 import { GantryError } from './errors.ts'
 
-/** Flags of mount(2), umount2(2) and unshare(2), from the kernel's headers. */
+/** Flags of mount(2), umount2(2), unshare(2) and socket(2), from the kernel's headers. */
 export const flags = {
   MS_RDONLY: 1,
   MS_NOSUID: 2,
@@ -14,6 +14,11 @@ export const flags = {
   MS_SLAVE: 1 << 19,
   MNT_DETACH: 2,
   CLONE_NEWNS: 0x0002_0000,
+  AF_UNIX: 1,
+  SOCK_STREAM: 1,
+  SOCK_SEQPACKET: 5,
+  SOCK_NONBLOCK: 0o4000,
+  SOCK_CLOEXEC: 0o2_000_000,
 } as const
 
 /** The few calls of libc that Node.js does not have. Each throws a GantryError whose detail is `{ errno: 'ENOENT', … }`. Linux only. */
@@ -22,6 +27,14 @@ export interface Native {
   unmount(target: string, unmountFlags: number): void
   unshare(cloneFlags: number): void
   setns(fd: number, cloneFlags: number): void
+  /** Makes a named pipe. */
+  mkfifo(path: string, mode: number): void
+  /** A new socket, as a file descriptor that the caller closes. */
+  socket(domain: number, type: number): number
+  /** `address` is a whole sockaddr. */
+  connect(fd: number, address: Uint8Array): void
+  /** Makes `target` a name for what `fd` is open on; what `target` was is closed. */
+  dup2(fd: number, target: number): void
 }
 
 const names = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
@@ -75,10 +88,18 @@ const load = (): Native => {
   const unmount = define('int umount2(const char*, int)', 'unmount')
   const unshare = define('int unshare(int)', 'make a namespace')
   const setns = define('int setns(int, int)', 'enter a namespace')
+  const mkfifo = define('int mkfifo(const char*, unsigned int)', 'make the named pipe')
+  const socket = define('int socket(int, int, int)', 'make a socket')
+  const connect = define('int connect(int, const void*, unsigned int)', 'connect a socket')
+  const dup2 = define('int dup2(int, int)', 'duplicate a file descriptor')
   return {
     mount: (source, target, type, mountFlags, data) => void mount(source, target, type, mountFlags, data),
     unmount: (target, unmountFlags) => void unmount(target, unmountFlags),
     unshare: (cloneFlags) => void unshare(cloneFlags),
     setns: (fd, cloneFlags) => void setns(fd, cloneFlags),
+    mkfifo: (path, mode) => void mkfifo(path, mode),
+    socket: (domain, type) => socket(domain, type | flags.SOCK_CLOEXEC, 0),
+    connect: (fd, address) => void connect(fd, address, address.length),
+    dup2: (fd, target) => void dup2(fd, target),
   }
 }
