@@ -33,8 +33,8 @@ export interface Native {
   socket(domain: number, type: number): number
   /** `address` is a whole sockaddr. */
   connect(fd: number, address: Uint8Array): void
-  /** Makes `target` a name for what `fd` is open on; what `target` was is closed. */
-  dup2(fd: number, target: number): void
+  /** Makes `target` a name for what `fd` is open on, closed on exec; what `target` was is closed. */
+  dup3(fd: number, target: number): void
 }
 
 const names = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
@@ -91,7 +91,7 @@ const load = (): Native => {
   const mkfifo = define('int mkfifo(const char*, unsigned int)', 'make the named pipe')
   const socket = define('int socket(int, int, int)', 'make a socket')
   const connect = define('int connect(int, const void*, unsigned int)', 'connect a socket')
-  const dup2 = define('int dup2(int, int)', 'duplicate a file descriptor')
+  const dup3 = define('int dup3(int, int, int)', 'duplicate a file descriptor')
   return {
     mount: (source, target, type, mountFlags, data) => void mount(source, target, type, mountFlags, data),
     unmount: (target, unmountFlags) => void unmount(target, unmountFlags),
@@ -100,6 +100,6 @@ const load = (): Native => {
     mkfifo: (path, mode) => void mkfifo(path, mode),
     socket: (domain, type) => socket(domain, type | flags.SOCK_CLOEXEC, 0),
     connect: (fd, address) => void connect(fd, address, address.length),
-    dup2: (fd, target) => void dup2(fd, target),
+    dup3: (fd, target) => void dup3(fd, target, flags.SOCK_CLOEXEC),
   }
 }
