@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import type { CopyEvent, Image } from '../../content/interfaces.ts'
+import type { Abortable } from '../../lib/bytes.ts'
+import { GantryError, isGantryError } from '../../lib/errors.ts'
+import { mergeCommand, mergeEnvironment } from '../../runtime/merge-command.ts'
+import type { Engine } from '../engine.ts'
+import { findImage, type FoundImage } from '../images/lookup.ts'
+import { pullImage } from '../images/pull.ts'
+import { unpackImage } from '../images/unpack.ts'
+import type { CreateOptions } from './create-options.ts'
+import { randomName } from './names.ts'
+import { addContainer, containerFolders, type ContainerRecord } from './records.ts'
+
+export interface CreateReport extends Abortable {
+  /** Called before an image that is not here is pulled. */
+  readonly onPull?: () => void
+  readonly onEvent?: (event: CopyEvent) => void
+  readonly onWarning?: (message: string) => void
+}
+
+const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
+
+/** Makes a container from an image, which is pulled if it is not here: a record, a name and an empty container layer. It does not run yet. */
+export const createContainer = async (engine: Engine, options: CreateOptions, report: CreateReport = {}): Promise<ContainerRecord> => {
+  if (options.name !== undefined && !namePattern.test(options.name))
+    throw new GantryError('invalid_argument', 'NAME_INVALID', `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`)
+  const found = await imageFor(engine, options, report)
+  const store = await engine.content()
+  // nobody collects the image between finding it and the record that uses it
+  await using _lease = await store.lease()
+  const layers = await engine.layers()
+  await unpackImage(layers, store, found.image, report)
+  warnOfPlatform(engine, found.image, options, report)
+  const id = randomBytes(32).toString('hex')
+  const record: ContainerRecord = {
+    id,
+    name: options.name ?? randomName(),
+    created: engine.options.now().toISOString(),
+    image: { reference: options.image, id: found.id, manifest: found.image.descriptor.digest },
+    layers: found.image.layers.map((layer) => layer.diffId),
+    autoRemove: options.autoRemove,
+    spec: specOf(id, found.image, options),
+    state: { status: 'created' },
+  }
+  await addContainer(engine, record)
+  const folders = containerFolders(engine, id)
+  for (const folder of [folders.upper, folders.work, folders.scratch, folders.root]) await mkdir(folder)
+  return record
+}
+
+const imageFor = async (engine: Engine, options: CreateOptions, report: CreateReport): Promise<FoundImage> => {
+  if (options.pull !== 'always') {
+    try {
+      const found = await findImage(engine, options.image)
+      if (options.platform === undefined || matches(found.image, options.platform)) return found
+    } catch (error) {
+      if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
+    }
+    if (options.pull === 'never') throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
+    report.onPull?.()
+  }
+  await pullImage(engine, options.image, { ...report, ...(options.platform === undefined ? {} : { platform: options.platform }) })
+  return await findImage(engine, options.image)
+}
+
+const matches = (image: Image, platform: NonNullable<CreateOptions['platform']>): boolean =>
+  image.config.os === platform.os && image.config.architecture === platform.architecture && (platform.variant ?? image.config.variant) === image.config.variant
+
+const warnOfPlatform = (engine: Engine, image: Image, options: CreateOptions, report: CreateReport): void => {
+  const host = engine.options.platform
+  const { os, architecture, variant } = image.config
+  if (options.platform !== undefined || (os === host.os && architecture === host.architecture)) return
+  const name = (platform: { readonly os: string; readonly architecture: string; readonly variant?: string | undefined }): string =>
+    [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined && part !== '').join('/')
+  report.onWarning?.(
+    `The requested image's platform (${name({ os, architecture, variant })}) does not match the detected host platform (${name(host)}) and no specific platform was requested`,
+  )
+}
+
+const specOf = (id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {
+  const config = image.config.config ?? {}
+  return {
+    id,
+    hostname: options.hostname ?? id.slice(0, 12),
+    args: mergeCommand(config, { cmd: options.command, ...(options.entrypoint === undefined ? {} : { entrypoint: options.entrypoint }) }),
+    env: mergeEnvironment(config.Env ?? [], options.env),
+    workingFolder: options.workingFolder ?? (config.WorkingDir || '/'),
+    user: options.user ?? config.User ?? '',
+    terminal: options.terminal,
+    interactive: options.interactive,
+    network: options.network,
+    readOnlyRoot: options.readOnlyRoot,
+    binds: options.binds,
+    labels: { ...config.Labels, ...options.labels },
+    extraHosts: options.extraHosts,
+    privileged: options.privileged,
+    capAdd: options.capAdd,
+    capDrop: options.capDrop,
+    stopSignal: options.stopSignal ?? config.StopSignal ?? 'SIGTERM',
+  }
+}
