@@ -41,7 +41,8 @@ const layers: Readonly<Record<string, Compression>> = {
 }
 
 /** The compression that a layer's media type names, or undefined if it is no layer type. */
-export const layerCompression = (mediaType: string): Compression | undefined => layers[mediaType]
+export const layerCompression = (mediaType: string): Compression | undefined =>
+  Object.hasOwn(layers, mediaType) ? layers[mediaType] : undefined
 
 /** Layers that are fetched from their `urls` and never pushed by default. */
 export const isNonDistributable = (mediaType: string): boolean =>
