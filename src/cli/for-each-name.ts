@@ -2,7 +2,12 @@ import type { CliContext } from './command.ts'
 import { reportError } from './report-error.ts'
 
 /** Does something to each name, printing those that worked; a failure does not keep the others from being tried. Answers the exit status. */
-export const forEachName = async (context: CliContext, command: string, names: readonly string[], work: (name: string) => Promise<unknown>): Promise<number> => {
+export const forEachName = async (
+  context: CliContext,
+  command: string,
+  names: readonly string[],
+  work: (name: string) => Promise<unknown>,
+): Promise<number> => {
   let status = 0
   for (const name of names) {
     try {

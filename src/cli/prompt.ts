@@ -6,7 +6,9 @@ import type { CliContext } from './command.ts'
 
 const needTerminal = (context: CliContext): void => {
   if (!context.stdin.isTTY)
-    throw new GantryError('failed_precondition', 'NO_TERMINAL', 'Cannot ask for credentials: standard input is not a terminal', { hint: 'give --username and --password-stdin' })
+    throw new GantryError('failed_precondition', 'NO_TERMINAL', 'Cannot ask for credentials: standard input is not a terminal', {
+      hint: 'give --username and --password-stdin',
+    })
 }
 
 /** Asks on stderr for a line; needs a terminal. */
@@ -35,4 +37,5 @@ export const askSecret = async (context: CliContext, question: string): Promise<
 }
 
 /** All of a stream as text, 64 KiB at most. */
-export const readAll = async (stream: AsyncIterable<Uint8Array>): Promise<string> => (await collect(stream, 65_536, 'standard input')).toString('utf8')
+export const readAll = async (stream: AsyncIterable<Uint8Array>): Promise<string> =>
+  (await collect(stream, 65_536, 'standard input')).toString('utf8')

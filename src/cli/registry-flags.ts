@@ -5,4 +5,8 @@ export const registryFlags = {
 } as const
 
 /** How long work is shown. */
-export const progressFlag = { type: 'string', value: 'MODE', help: 'How progress is shown: auto, tty, plain, rawjson or quiet (default auto)' } as const
+export const progressFlag = {
+  type: 'string',
+  value: 'MODE',
+  help: 'How progress is shown: auto, tty, plain, rawjson or quiet (default auto)',
+} as const

@@ -15,7 +15,9 @@ export const parseVolume = (text: string, folder: string): BindMount => {
   if (!posix.isAbsolute(target)) return fail('the target must be an absolute path', '-v /path:/target')
   if (posix.normalize(target) === '/') return fail('the target cannot be "/"', '-v /path:/target')
   const options = mode.split(',')
-  const unknown = options.find((option) => !['ro', 'rw', 'z', 'Z', 'rbind', 'bind', 'cached', 'delegated', 'consistent'].includes(option))
+  const unknown = options.find(
+    (option) => !['ro', 'rw', 'z', 'Z', 'rbind', 'bind', 'cached', 'delegated', 'consistent'].includes(option),
+  )
   if (unknown !== undefined) return fail(`unknown mode "${unknown}"`, 'ro and rw are known')
   return { source: resolve(folder, source), target: posix.normalize(target), readOnly: options.includes('ro') }
 }

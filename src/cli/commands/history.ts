@@ -36,6 +36,12 @@ export const command = defineCommand({
         Comment: entry.comment,
       }
     })
-    await printRows(context, rows, { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' }, flags.format, { CreatedAt: 'CREATED AT' })
+    await printRows(
+      context,
+      rows,
+      { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' },
+      flags.format,
+      { CreatedAt: 'CREATED AT' },
+    )
   },
 })

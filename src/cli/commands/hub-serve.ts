@@ -27,6 +27,9 @@ export const command = defineCommand({
 const parseListen = (text: string): { readonly host: string; readonly port: number } => {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*)):(\d{1,5})$/.exec(text)
   const port = Number(match?.[3])
-  if (match === null || port > 65_535) throw new GantryError('invalid_argument', 'USAGE', `Cannot listen on "${text}": it is not HOST:PORT`, { hint: 'for example 127.0.0.1:5000 or [::1]:5000' })
+  if (match === null || port > 65_535)
+    throw new GantryError('invalid_argument', 'USAGE', `Cannot listen on "${text}": it is not HOST:PORT`, {
+      hint: 'for example 127.0.0.1:5000 or [::1]:5000',
+    })
   return { host: match[1] ?? (match[2] || '0.0.0.0'), port }
 }

@@ -29,7 +29,9 @@ export const command = defineCommand({
     const wanted = filter === undefined ? undefined : parseReference(filter)
     const images = await listImages(context.engine)
     if (flags.quiet === true) {
-      const ids = images.filter((image) => rowsOf(image, wanted).length > 0).map((image) => (flags['no-trunc'] === true ? image.id : image.id.slice(7, 19)))
+      const ids = images
+        .filter((image) => rowsOf(image, wanted).length > 0)
+        .map((image) => (flags['no-trunc'] === true ? image.id : image.id.slice(7, 19)))
       for (const id of ids) context.print(id)
       return
     }
@@ -50,16 +52,31 @@ export const command = defineCommand({
         }
       }),
     )
-    const columns = { Repository: 'REPOSITORY', Tag: 'TAG', ...(flags.digests === true ? { Digest: 'DIGEST' } : {}), ID: 'IMAGE ID', CreatedSince: 'CREATED', Size: 'SIZE' }
+    const columns = {
+      Repository: 'REPOSITORY',
+      Tag: 'TAG',
+      ...(flags.digests === true ? { Digest: 'DIGEST' } : {}),
+      ID: 'IMAGE ID',
+      CreatedSince: 'CREATED',
+      Size: 'SIZE',
+    }
     await printRows(context, rows, columns, flags.format, { Digest: 'DIGEST', CreatedAt: 'CREATED AT' })
   },
 })
 
 /** A row for each name that the filter lets through; `<none>` for an image without names. */
-const rowsOf = (image: ListedImage, wanted: ReturnType<typeof parseReference> | undefined): readonly { readonly repository: string; readonly tag: string; readonly digest: string }[] => {
-  if (image.names.length === 0) return wanted === undefined ? [{ repository: '<none>', tag: '<none>', digest: image.target.digest }] : []
+const rowsOf = (
+  image: ListedImage,
+  wanted: ReturnType<typeof parseReference> | undefined,
+): readonly { readonly repository: string; readonly tag: string; readonly digest: string }[] => {
+  if (image.names.length === 0)
+    return wanted === undefined ? [{ repository: '<none>', tag: '<none>', digest: image.target.digest }] : []
   return image.names
     .map((name) => parseReference(name))
-    .filter((name) => wanted === undefined || (name.domain === wanted.domain && name.path === wanted.path && (wanted.tag === undefined || wanted.tag === name.tag)))
+    .filter(
+      (name) =>
+        wanted === undefined ||
+        (name.domain === wanted.domain && name.path === wanted.path && (wanted.tag === undefined || wanted.tag === name.tag)),
+    )
     .map((name) => ({ repository: familiarName(name), tag: name.tag ?? '<none>', digest: image.target.digest }))
 }

@@ -37,7 +37,9 @@ export const command = defineCommand({
 /** A container of the name goes before an image, as with docker. */
 const inspectOne = async (context: CliContext, name: string, type: string | undefined): Promise<object> => {
   if (type !== undefined && type !== 'image' && type !== 'container')
-    throw new GantryError('invalid_argument', 'USAGE', `"${type}" is not a valid value for --type`, { hint: 'image and container are known' })
+    throw new GantryError('invalid_argument', 'USAGE', `"${type}" is not a valid value for --type`, {
+      hint: 'image and container are known',
+    })
   if (type !== 'image') {
     try {
       return await inspectContainer(context.engine, name)
@@ -49,6 +51,8 @@ const inspectOne = async (context: CliContext, name: string, type: string | unde
     return await inspectImage(context.engine, name)
   } catch (error) {
     if (type === 'image' || !isGantryError(error, 'not_found')) throw error
-    throw new GantryError('not_found', 'NO_SUCH_OBJECT', `No such object: ${name}`, { hint: "run 'gantry images' or 'gantry ps -a' for what there is" })
+    throw new GantryError('not_found', 'NO_SUCH_OBJECT', `No such object: ${name}`, {
+      hint: "run 'gantry images' or 'gantry ps -a' for what there is",
+    })
   }
 }

@@ -16,7 +16,12 @@ export const command = defineCommand({
   examples: ['gantry logs brisk_derrick', 'gantry logs -f --tail 20 web'],
   async run(context, [name = ''], flags) {
     const tail = flags.tail === undefined || flags.tail === 'all' ? undefined : Number(flags.tail)
-    if (tail !== undefined && !Number.isInteger(tail)) throw new GantryError('invalid_argument', 'USAGE', `invalid argument "${flags.tail}" for "-n, --tail" flag: it must be a number or 'all'`)
+    if (tail !== undefined && !Number.isInteger(tail))
+      throw new GantryError(
+        'invalid_argument',
+        'USAGE',
+        `invalid argument "${flags.tail}" for "-n, --tail" flag: it must be a number or 'all'`,
+      )
     const now = context.now().getTime()
     const lines = await containerLogs(context.engine, name, {
       follow: flags.follow === true,
@@ -37,8 +42,12 @@ export const command = defineCommand({
 const parseTime = (text: string, now: number): Date => {
   if (/^\d+(\.\d+)?$/.test(text)) return new Date(Number(text) * 1000)
   const age = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?$/.exec(text)
-  if (age !== null && text !== '') return new Date(now - (Number(age[1] ?? 0) * 3600 + Number(age[2] ?? 0) * 60 + Number(age[3] ?? 0)) * 1000)
+  if (age !== null && text !== '')
+    return new Date(now - (Number(age[1] ?? 0) * 3600 + Number(age[2] ?? 0) * 60 + Number(age[3] ?? 0)) * 1000)
   const time = Date.parse(text)
-  if (Number.isNaN(time)) throw new GantryError('invalid_argument', 'USAGE', `invalid time "${text}"`, { hint: 'give a time such as 2026-01-02T13:23:37Z or an age such as 42m' })
+  if (Number.isNaN(time))
+    throw new GantryError('invalid_argument', 'USAGE', `invalid time "${text}"`, {
+      hint: 'give a time such as 2026-01-02T13:23:37Z or an age such as 42m',
+    })
   return new Date(time)
 }

@@ -18,7 +18,10 @@ export const command = defineCommand({
   async run(context, _args, flags) {
     const count = flags.latest === true ? 1 : flags.last === undefined ? undefined : Number(flags.last)
     const all = await listStates(context.engine)
-    const shown = count === undefined ? all.filter((container) => flags.all === true || container.state.status === 'running') : all.slice(0, count)
+    const shown =
+      count === undefined
+        ? all.filter((container) => flags.all === true || container.state.status === 'running')
+        : all.slice(0, count)
     const full = flags['no-trunc'] === true
     const id = (container: { readonly id: string }): string => (full ? container.id : container.id.slice(0, 12))
     if (flags.quiet === true) {
@@ -38,13 +41,26 @@ export const command = defineCommand({
         RunningFor: ago(container.created),
         CreatedAt: container.created,
         State: state.status,
-        Status: state.status === 'running' ? `Up ${humanDuration(now - Date.parse(state.started))}` : state.status === 'exited' ? `Exited (${state.exitCode}) ${ago(state.finished)}` : 'Created',
+        Status:
+          state.status === 'running'
+            ? `Up ${humanDuration(now - Date.parse(state.started))}`
+            : state.status === 'exited'
+              ? `Exited (${state.exitCode}) ${ago(state.finished)}`
+              : 'Created',
         Ports: '',
         Names: container.name,
         Networks: container.spec.network,
       }
     })
-    const columns = { ID: 'CONTAINER ID', Image: 'IMAGE', Command: 'COMMAND', RunningFor: 'CREATED', Status: 'STATUS', Ports: 'PORTS', Names: 'NAMES' }
+    const columns = {
+      ID: 'CONTAINER ID',
+      Image: 'IMAGE',
+      Command: 'COMMAND',
+      RunningFor: 'CREATED',
+      Status: 'STATUS',
+      Ports: 'PORTS',
+      Names: 'NAMES',
+    }
     await printRows(context, rows, columns, flags.format, { CreatedAt: 'CREATED AT', State: 'STATE', Networks: 'NETWORKS' })
   },
 })

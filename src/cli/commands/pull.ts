@@ -25,14 +25,19 @@ export const command = defineCommand({
       signal: context.signal,
       ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform) }),
       onEvent: (event) => {
-        if (event.kind === 'resolved' && !quiet) context.print(`${reference.digest ?? reference.tag ?? 'latest'}: Pulling from ${familiarName(reference).replace(`${reference.domain}/`, '')}`)
+        if (event.kind === 'resolved' && !quiet)
+          context.print(
+            `${reference.digest ?? reference.tag ?? 'latest'}: Pulling from ${familiarName(reference).replace(`${reference.domain}/`, '')}`,
+          )
         progress.copy(event)
       },
     })
     await progress.close()
     if (!quiet) {
       context.print(`Digest: ${result.target.digest}`)
-      context.print(`Status: ${result.upToDate ? 'Image is up to date' : 'Downloaded newer image'} for ${familiarString(result.reference)}`)
+      context.print(
+        `Status: ${result.upToDate ? 'Image is up to date' : 'Downloaded newer image'} for ${familiarString(result.reference)}`,
+      )
     }
     context.print(formatReference(result.reference))
   },

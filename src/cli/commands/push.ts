@@ -7,7 +7,11 @@ import { progressFlag, registryFlags } from '../registry-flags.ts'
 export const command = defineCommand({
   usage: 'push [OPTIONS] NAME[:TAG]',
   summary: 'Upload an image to a registry',
-  flags: { quiet: { type: 'boolean', short: 'q', help: 'Print only the full name of the image' }, progress: progressFlag, ...registryFlags },
+  flags: {
+    quiet: { type: 'boolean', short: 'q', help: 'Print only the full name of the image' },
+    progress: progressFlag,
+    ...registryFlags,
+  },
   arity: [1, 1],
   examples: ['gantry push localhost:5000/team/app:1'],
   async run(context, [text = ''], flags) {
@@ -21,6 +25,8 @@ export const command = defineCommand({
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'push')
     const { target } = await pushImage(context.engine, text, { signal: context.signal, onEvent: (event) => progress.copy(event) })
     await progress.close()
-    context.print(quiet ? formatReference(reference) : `${reference.tag ?? 'latest'}: digest: ${target.digest} size: ${target.size}`)
+    context.print(
+      quiet ? formatReference(reference) : `${reference.tag ?? 'latest'}: digest: ${target.digest} size: ${target.size}`,
+    )
   },
 })

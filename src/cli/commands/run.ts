@@ -48,13 +48,20 @@ export const command = defineCommand({
   arity: [1, Infinity],
   passThrough: true,
   failureStatus: 125,
-  examples: ['gantry run --rm -it debian bash', 'gantry run -d --name web -e PORT=8081 hello:1', "gantry run --rm -v \"$PWD:/src:ro\" -w /src busybox sh -c 'ls | wc -l'"],
+  examples: [
+    'gantry run --rm -it debian bash',
+    'gantry run -d --name web -e PORT=8081 hello:1',
+    'gantry run --rm -v "$PWD:/src:ro" -w /src busybox sh -c \'ls | wc -l\'',
+  ],
   async run(context, [image = '', ...words], values) {
     const options = await createOptions(context, image, words, values)
     const detached = values.detach === true
     if (options.terminal && options.interactive && !detached && !context.stdin.isTTY)
-      throw new GantryError('invalid_argument', 'NOT_A_TERMINAL', 'Cannot attach: the input device is not a TTY', { hint: 'leave -t away when input is piped' })
-    if (values.publish.length > 0 && options.network === 'host') context.warn('WARNING: Published ports are discarded when using host network mode')
+      throw new GantryError('invalid_argument', 'NOT_A_TERMINAL', 'Cannot attach: the input device is not a TTY', {
+        hint: 'leave -t away when input is piped',
+      })
+    if (values.publish.length > 0 && options.network === 'host')
+      context.warn('WARNING: Published ports are discarded when using host network mode')
     await using progress = await openProgress(context, values.quiet === true ? 'quiet' : undefined, 'pull')
     const container = await createContainer(context.engine, options, {
       signal: context.signal,
@@ -73,12 +80,17 @@ export const command = defineCommand({
   },
 })
 
-const createOptions = async (context: CliContext, image: string, words: readonly string[], values: FlagValues<typeof flags>): Promise<CreateOptions> => {
-  const files = await Promise.all(values['env-file'].map(async (path) => parseEnvFile(await readFile(path, 'utf8'), path, context.environment)))
+const createOptions = async (
+  context: CliContext,
+  image: string,
+  words: readonly string[],
+  values: FlagValues<typeof flags>,
+): Promise<CreateOptions> => {
+  const files = await Promise.all(values['env-file'].map(async (path) => parseEnvFile(await readFile(path, 'utf8'), path)))
   return {
     image,
     command: words,
-    env: [...files.flat(), ...values.env.flatMap((entry) => passedOn(entry, context.environment))],
+    env: [...files.flat(), ...values.env],
     terminal: values.tty === true,
     interactive: values.interactive === true,
     autoRemove: values.rm === true,
@@ -89,7 +101,11 @@ const createOptions = async (context: CliContext, image: string, words: readonly
     capAdd: values['cap-add'],
     capDrop: values['cap-drop'],
     extraHosts: values['add-host'],
-    labels: Object.fromEntries(values.label.map((text) => (text.includes('=') ? [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] : [text, '']))),
+    labels: Object.fromEntries(
+      values.label.map((text) =>
+        text.includes('=') ? [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)] : [text, ''],
+      ),
+    ),
     pull: pullPolicy(values.pull ?? 'missing'),
     ...(values.entrypoint === undefined ? {} : { entrypoint: values.entrypoint }),
     ...(values.hostname === undefined ? {} : { hostname: values.hostname }),
@@ -101,19 +117,18 @@ const createOptions = async (context: CliContext, image: string, words: readonly
   }
 }
 
-/** `NAME` alone takes the caller's value and is nothing where the caller has none. */
-const passedOn = (entry: string, environment: CliContext['environment']): readonly string[] => {
-  if (entry.includes('=')) return [entry]
-  const value = environment[entry]
-  return value === undefined ? [] : [`${entry}=${value}`]
-}
-
 const network = (name: string): 'none' | 'host' => {
   if (name === 'none' || name === 'host') return name
-  throw new GantryError('unsupported', 'NETWORK', `Cannot use network "${name}": only host and none are there`, { hint: 'use --network host or --network none' })
+  throw new GantryError('unsupported', 'NETWORK', `Cannot use network "${name}": only host and none are there`, {
+    hint: 'use --network host or --network none',
+  })
 }
 
 const pullPolicy = (text: string): PullPolicy => {
   if (text === 'always' || text === 'missing' || text === 'never') return text
-  throw new GantryError('invalid_argument', 'USAGE', `invalid pull option: '${text}': must be one of "always", "missing" or "never"`)
+  throw new GantryError(
+    'invalid_argument',
+    'USAGE',
+    `invalid pull option: '${text}': must be one of "always", "missing" or "never"`,
+  )
 }

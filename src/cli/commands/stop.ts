@@ -14,7 +14,18 @@ export const command = defineCommand({
   examples: ['gantry stop brisk_derrick', 'gantry stop -t 1 web'],
   async run(context, names, flags) {
     const seconds = Number(flags.time ?? 10)
-    if (!Number.isFinite(seconds)) throw new GantryError('invalid_argument', 'USAGE', `invalid argument "${flags.time}" for "-t, --time" flag: it must be a number`)
-    return await forEachName(context, 'stop', names, async (name) => await stopContainer(context.engine, name, { seconds, ...(flags.signal === undefined ? {} : { signal: flags.signal }) }))
+    if (!Number.isFinite(seconds))
+      throw new GantryError(
+        'invalid_argument',
+        'USAGE',
+        `invalid argument "${flags.time}" for "-t, --time" flag: it must be a number`,
+      )
+    return await forEachName(
+      context,
+      'stop',
+      names,
+      async (name) =>
+        await stopContainer(context.engine, name, { seconds, ...(flags.signal === undefined ? {} : { signal: flags.signal }) }),
+    )
   },
 })

@@ -9,7 +9,7 @@ export interface CreateOptions {
   readonly image: string
   /** Replaces the image's Cmd; empty: the image's own. */
   readonly command: readonly string[]
-  /** `NAME=VALUE`; goes over the image's. */
+  /** `NAME=VALUE`, or `NAME` for the caller's own; goes over the image's. */
   readonly env: readonly string[]
   readonly terminal: boolean
   readonly interactive: boolean

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import type { CopyEvent, Image } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
-import { mergeCommand, mergeEnvironment } from '../../runtime/merge-command.ts'
+import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
 import { pullImage } from '../images/pull.ts'
@@ -22,9 +22,17 @@ export interface CreateReport extends Abortable {
 const namePattern = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/
 
 /** Makes a container from an image, which is pulled if it is not here: a record, a name and an empty container layer. It does not run yet. */
-export const createContainer = async (engine: Engine, options: CreateOptions, report: CreateReport = {}): Promise<ContainerRecord> => {
+export const createContainer = async (
+  engine: Engine,
+  options: CreateOptions,
+  report: CreateReport = {},
+): Promise<ContainerRecord> => {
   if (options.name !== undefined && !namePattern.test(options.name))
-    throw new GantryError('invalid_argument', 'NAME_INVALID', `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`)
+    throw new GantryError(
+      'invalid_argument',
+      'NAME_INVALID',
+      `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`,
+    )
   const found = await imageFor(engine, options, report)
   const store = await engine.content()
   // nobody collects the image between finding it and the record that uses it
@@ -40,7 +48,7 @@ export const createContainer = async (engine: Engine, options: CreateOptions, re
     image: { reference: options.image, id: found.id, manifest: found.image.descriptor.digest },
     layers: found.image.layers.map((layer) => layer.diffId),
     autoRemove: options.autoRemove,
-    spec: specOf(id, found.image, options),
+    spec: specOf(engine, id, found.image, options),
     state: { status: 'created' },
   }
   await addContainer(engine, record)
@@ -57,7 +65,8 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }
-    if (options.pull === 'never') throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
+    if (options.pull === 'never')
+      throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
     report.onPull?.()
   }
   await pullImage(engine, options.image, { ...report, ...(options.platform === undefined ? {} : { platform: options.platform }) })
@@ -65,26 +74,35 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
 }
 
 const matches = (image: Image, platform: NonNullable<CreateOptions['platform']>): boolean =>
-  image.config.os === platform.os && image.config.architecture === platform.architecture && (platform.variant ?? image.config.variant) === image.config.variant
+  image.config.os === platform.os &&
+  image.config.architecture === platform.architecture &&
+  (platform.variant ?? image.config.variant) === image.config.variant
 
 const warnOfPlatform = (engine: Engine, image: Image, options: CreateOptions, report: CreateReport): void => {
   const host = engine.options.platform
   const { os, architecture, variant } = image.config
   if (options.platform !== undefined || (os === host.os && architecture === host.architecture)) return
-  const name = (platform: { readonly os: string; readonly architecture: string; readonly variant?: string | undefined }): string =>
+  const name = (platform: {
+    readonly os: string
+    readonly architecture: string
+    readonly variant?: string | undefined
+  }): string =>
     [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined && part !== '').join('/')
   report.onWarning?.(
     `The requested image's platform (${name({ os, architecture, variant })}) does not match the detected host platform (${name(host)}) and no specific platform was requested`,
   )
 }
 
-const specOf = (id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {
+const specOf = (engine: Engine, id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {
   const config = image.config.config ?? {}
   return {
     id,
     hostname: options.hostname ?? id.slice(0, 12),
-    args: mergeCommand(config, { cmd: options.command, ...(options.entrypoint === undefined ? {} : { entrypoint: options.entrypoint }) }),
-    env: mergeEnvironment(config.Env ?? [], options.env),
+    args: mergeCommand(config, {
+      cmd: options.command,
+      ...(options.entrypoint === undefined ? {} : { entrypoint: [options.entrypoint] }),
+    }),
+    env: mergeEnvironment(config.Env ?? [], options.env, engine.options.environment),
     workingFolder: options.workingFolder ?? (config.WorkingDir || '/'),
     user: options.user ?? config.User ?? '',
     terminal: options.terminal,

@@ -20,12 +20,26 @@ const commands: Readonly<Record<Family, string>> = {
 /** Package names where they differ from the program's. */
 const packages: Readonly<Record<string, Partial<Record<Family, string>>>> = {
   newuidmap: { apt: 'uidmap', dnf: 'shadow-utils', apk: 'shadow-uidmap', pacman: 'shadow', zypper: 'shadow' },
-  'qemu-user': { apt: 'qemu-user-static binfmt-support', dnf: 'qemu-user-static', apk: 'qemu-aarch64', pacman: 'qemu-user-static-binfmt', zypper: 'qemu-linux-user' },
+  'qemu-user': {
+    apt: 'qemu-user-static binfmt-support',
+    dnf: 'qemu-user-static',
+    apk: 'qemu-aarch64',
+    pacman: 'qemu-user-static-binfmt',
+    zypper: 'qemu-linux-user',
+  },
   losetup: { apt: 'util-linux', dnf: 'util-linux', apk: 'util-linux', pacman: 'util-linux', zypper: 'util-linux' },
 }
 
 const families: Readonly<Record<string, Family>> = {
-  debian: 'apt', ubuntu: 'apt', fedora: 'dnf', rhel: 'dnf', centos: 'dnf', alpine: 'apk', arch: 'pacman', suse: 'zypper', opensuse: 'zypper',
+  debian: 'apt',
+  ubuntu: 'apt',
+  fedora: 'dnf',
+  rhel: 'dnf',
+  centos: 'dnf',
+  alpine: 'apk',
+  arch: 'pacman',
+  suse: 'zypper',
+  opensuse: 'zypper',
 }
 
 /** Reads /etc/os-release (os-release(5)). */

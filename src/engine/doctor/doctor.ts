@@ -3,7 +3,15 @@ import { userInfo } from 'node:os'
 import type { Engine } from '../engine.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { readDistribution, type Distribution } from './distribution.ts'
-import { cgroupLayout, emulatedArchitectures, findProgram, hasSubordinateIds, kernelHasFileSystem, programVersion, userNamespaces } from './probes.ts'
+import {
+  cgroupLayout,
+  emulatedArchitectures,
+  findProgram,
+  hasSubordinateIds,
+  kernelHasFileSystem,
+  programVersion,
+  userNamespaces,
+} from './probes.ts'
 
 /** One thing that gantry looks for on a machine. */
 export interface Finding {
@@ -35,7 +43,15 @@ export const examine = async (engine: Engine): Promise<readonly Finding[]> => {
   const path = environment.PATH ?? ''
   const distribution = await readDistribution()
   if (process.platform !== 'linux')
-    return [await storeFinding(engine), { name: 'containers', status: 'missing', found: process.platform, cost: 'running containers and RUN steps needs Linux; images can be pulled, pushed, built without RUN, and hosted' }]
+    return [
+      await storeFinding(engine),
+      {
+        name: 'containers',
+        status: 'missing',
+        found: process.platform,
+        cost: 'running containers and RUN steps needs Linux; images can be pulled, pushed, built without RUN, and hosted',
+      },
+    ]
   return [
     await storeFinding(engine),
     await runtimeFinding(path, distribution),
@@ -55,7 +71,14 @@ const remedy = (distribution: Distribution, program: string): { readonly remedy?
 
 const programFinding = async (program: Program, path: string, distribution: Distribution): Promise<Finding> => {
   const file = await findProgram(program.name, path)
-  if (file === undefined) return { name: program.name, status: program.status, found: 'not found', cost: program.cost, ...remedy(distribution, program.name) }
+  if (file === undefined)
+    return {
+      name: program.name,
+      status: program.status,
+      found: 'not found',
+      cost: program.cost,
+      ...remedy(distribution, program.name),
+    }
   return { name: program.name, status: 'ok', found: (await programVersion(file)) ?? file }
 }
 
@@ -64,7 +87,13 @@ const runtimeFinding = async (path: string, distribution: Distribution): Promise
     const file = await findProgram(name, path)
     if (file !== undefined) return { name: 'OCI runtime', status: 'ok', found: (await programVersion(file)) ?? file }
   }
-  return { name: 'OCI runtime', status: 'missing', found: 'neither crun nor runc', cost: 'containers and RUN steps cannot be run', ...remedy(distribution, 'crun') }
+  return {
+    name: 'OCI runtime',
+    status: 'missing',
+    found: 'neither crun nor runc',
+    cost: 'containers and RUN steps cannot be run',
+    ...remedy(distribution, 'crun'),
+  }
 }
 
 const storeFinding = async (engine: Engine): Promise<Finding> => {
@@ -78,7 +107,13 @@ const storeFinding = async (engine: Engine): Promise<Finding> => {
     if (free < 2) return { name: 'store', status: 'warning', found: `${root}, ${free} GB free`, cost: 'little room for images' }
     return { name: 'store', status: 'ok', found: `${root}, ${free} GB free` }
   } catch (error) {
-    return { name: 'store', status: 'missing', found: messageOf(error), cost: 'nothing can be kept', remedy: 'choose another folder with --root or GANTRY_ROOT' }
+    return {
+      name: 'store',
+      status: 'missing',
+      found: messageOf(error),
+      cost: 'nothing can be kept',
+      remedy: 'choose another folder with --root or GANTRY_ROOT',
+    }
   }
 }
 
@@ -86,32 +121,71 @@ const erofsFinding = async (engine: Engine): Promise<Finding> => {
   const { canMountErofs } = await import('../../layers/probe.ts')
   const reason = await canMountErofs(engine.options.root)
   if (reason === undefined) return { name: 'EROFS', status: 'ok', found: 'layers are mounted without being unpacked' }
-  return { name: 'EROFS', status: 'warning', found: reason, cost: 'layers are unpacked into folders: pulls take several times as long', remedy: 'run as root on Linux 6.12 or newer (or load the module: modprobe erofs)' }
+  return {
+    name: 'EROFS',
+    status: 'warning',
+    found: reason,
+    cost: 'layers are unpacked into folders: pulls take several times as long',
+    remedy: 'run as root on Linux 6.12 or newer (or load the module: modprobe erofs)',
+  }
 }
 
 const overlayFinding = async (): Promise<Finding> =>
   (await kernelHasFileSystem('overlay'))
     ? { name: 'overlayfs', status: 'ok', found: 'in the kernel' }
-    : { name: 'overlayfs', status: 'missing', found: 'not in /proc/filesystems', cost: 'containers have no writable layer', remedy: 'modprobe overlay' }
+    : {
+        name: 'overlayfs',
+        status: 'missing',
+        found: 'not in /proc/filesystems',
+        cost: 'containers have no writable layer',
+        remedy: 'modprobe overlay',
+      }
 
 const cgroupFinding = async (): Promise<Finding> => {
   const layout = await cgroupLayout()
-  if (layout === 'none') return { name: 'cgroups', status: 'warning', found: 'not mounted', cost: 'no limits and no accounting for containers' }
+  if (layout === 'none')
+    return { name: 'cgroups', status: 'warning', found: 'not mounted', cost: 'no limits and no accounting for containers' }
   return { name: 'cgroups', status: 'ok', found: layout }
 }
 
 const userNamespaceFinding = async (path: string, distribution: Distribution): Promise<Finding> => {
   const name = 'user namespaces'
-  if (!(await userNamespaces())) return { name, status: 'warning', found: 'not allowed', cost: 'no containers without root', remedy: 'sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000' }
-  if ((await findProgram('newuidmap', path)) === undefined) return { name, status: 'warning', found: 'allowed, newuidmap not found', cost: 'containers without root have a single user id', ...remedy(distribution, 'newuidmap') }
+  if (!(await userNamespaces()))
+    return {
+      name,
+      status: 'warning',
+      found: 'not allowed',
+      cost: 'no containers without root',
+      remedy: 'sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000',
+    }
+  if ((await findProgram('newuidmap', path)) === undefined)
+    return {
+      name,
+      status: 'warning',
+      found: 'allowed, newuidmap not found',
+      cost: 'containers without root have a single user id',
+      ...remedy(distribution, 'newuidmap'),
+    }
   const { username, uid } = userInfo()
   if (uid !== 0 && !(await hasSubordinateIds(username)))
-    return { name, status: 'warning', found: `allowed, no subordinate ids for ${username}`, cost: 'containers without root have a single user id', remedy: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}` }
+    return {
+      name,
+      status: 'warning',
+      found: `allowed, no subordinate ids for ${username}`,
+      cost: 'containers without root have a single user id',
+      remedy: `usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${username}`,
+    }
   return { name, status: 'ok', found: 'allowed' }
 }
 
 const emulationFinding = async (distribution: Distribution): Promise<Finding> => {
   const architectures = await emulatedArchitectures()
   if (architectures.length > 0) return { name: 'emulation', status: 'ok', found: `qemu for ${architectures.join(', ')}` }
-  return { name: 'emulation', status: 'warning', found: 'no qemu handlers in binfmt_misc', cost: 'images of other architectures do not run', ...remedy(distribution, 'qemu-user') }
+  return {
+    name: 'emulation',
+    status: 'warning',
+    found: 'no qemu handlers in binfmt_misc',
+    cost: 'images of other architectures do not run',
+    ...remedy(distribution, 'qemu-user'),
+  }
 }

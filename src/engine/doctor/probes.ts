@@ -4,7 +4,14 @@ import { runProcess } from '../../lib/process.ts'
 
 /** The path of a program, or undefined. `path` is the PATH variable; sbin folders are looked at too. */
 export const findProgram = async (name: string, path = ''): Promise<string | undefined> => {
-  for (const folder of [...path.split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/podman', '/usr/libexec/podman']) {
+  for (const folder of [
+    ...path.split(delimiter),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/sbin',
+    '/usr/lib/podman',
+    '/usr/libexec/podman',
+  ]) {
     if (folder === '') continue
     const file = join(folder, name)
     try {
@@ -48,7 +55,8 @@ export const userNamespaces = async (): Promise<boolean> => {
 }
 
 /** Whether the user has subordinate ids in /etc/subuid. */
-export const hasSubordinateIds = async (user: string): Promise<boolean> => new RegExp(`^${user.replaceAll(/[^\w.-]/g, '')}:`, 'm').test((await text('/etc/subuid')) ?? '')
+export const hasSubordinateIds = async (user: string): Promise<boolean> =>
+  new RegExp(`^${user.replaceAll(/[^\w.-]/g, '')}:`, 'm').test((await text('/etc/subuid')) ?? '')
 
 /** Names of foreign architectures that binfmt_misc hands to qemu. */
 export const emulatedArchitectures = async (): Promise<readonly string[]> => {

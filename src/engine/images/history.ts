@@ -21,8 +21,14 @@ export const imageHistory = async (engine: Engine, text: string): Promise<readon
   const rows: HistoryRow[] = []
   for (const { entry, layerIndex } of layerHistory(image.config)) {
     const layer = layerIndex === undefined ? undefined : image.layers[layerIndex]
-    const size = layer === undefined ? 0 : (await layers.has(layer.diffId)) ? (await layers.info(layer.diffId)).contentSize : layer.blob.size
-    rows.push({ createdBy: entry?.created_by ?? '', comment: entry?.comment ?? '', size, ...(entry?.created === undefined ? {} : { created: entry.created }) })
+    const size =
+      layer === undefined ? 0 : (await layers.has(layer.diffId)) ? (await layers.info(layer.diffId)).contentSize : layer.blob.size
+    rows.push({
+      createdBy: entry?.created_by ?? '',
+      comment: entry?.comment ?? '',
+      size,
+      ...(entry?.created === undefined ? {} : { created: entry.created }),
+    })
   }
   const [newest, ...older] = rows.toReversed()
   return newest === undefined ? [] : [{ ...newest, id }, ...older]

@@ -43,7 +43,9 @@ export const importImage = async (engine: Engine, source: string | ByteStream, o
       ...(platform.variant === undefined ? {} : { variant: platform.variant }),
       config: {},
       rootfs: { type: 'layers', diff_ids: [info.diffId] },
-      history: [{ created, created_by: '', comment: options.message ?? `Imported from ${typeof source === 'string' ? source : '-'}` }],
+      history: [
+        { created, created_by: '', comment: options.message ?? `Imported from ${typeof source === 'string' ? source : '-'}` },
+      ],
     },
     options.changes ?? [],
   )
@@ -58,6 +60,11 @@ async function* readFileStream(path: string): ByteStream {
   try {
     yield* createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>
   } catch (cause) {
-    throw new GantryError(systemCode(cause) === 'ENOENT' ? 'not_found' : 'invalid_argument', 'READ_FAILED', `Cannot read "${path}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    throw new GantryError(
+      systemCode(cause) === 'ENOENT' ? 'not_found' : 'invalid_argument',
+      'READ_FAILED',
+      `Cannot read "${path}": ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    )
   }
 }

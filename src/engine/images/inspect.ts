@@ -24,7 +24,12 @@ export const inspectImage = async (engine: Engine, text: string): Promise<object
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Descriptor: found.target,
     Manifest: descriptor.digest,
-    Layers: layers.map((layer) => ({ DiffID: layer.diffId, ChainID: layer.chainId, Blob: layer.blob, CreatedBy: layer.createdBy ?? '' })),
+    Layers: layers.map((layer) => ({
+      DiffID: layer.diffId,
+      ChainID: layer.chainId,
+      Blob: layer.blob,
+      CreatedBy: layer.createdBy ?? '',
+    })),
     Annotations: manifest.annotations ?? {},
   }
 }

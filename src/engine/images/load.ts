@@ -14,7 +14,11 @@ export interface LoadedImage {
 }
 
 /** Loads every image of an archive (a file, an OCI layout folder, or a stream) and makes it ready to run. */
-export const loadImages = async (engine: Engine, source: string | ByteStream, options: Abortable = {}): Promise<readonly LoadedImage[]> => {
+export const loadImages = async (
+  engine: Engine,
+  source: string | ByteStream,
+  options: Abortable = {},
+): Promise<readonly LoadedImage[]> => {
   const store = await engine.content()
   await using _lease = await store.lease()
   await using archive = await openArchive(source, { temporaryFolder: engine.path('tmp'), ...options })
