@@ -25,7 +25,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const testsMayImport = ['testing', 'remote', 'layers', 'runtime', 'content', 'registry', 'engine', 'oci', 'lib']
 
 const imports = (text: string): readonly string[] =>
-  [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g), ...text.matchAll(/new URL\('(\.[^']+)', import\.meta\.url\)/g)].map((match) => match[1] ?? '')
+  [...text.matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g), ...text.matchAll(/new URL\('(\.[^']+)', import\.meta\.url\)/g)].map(
+    (match) => match[1] ?? '',
+  )
 
 test('no folder imports one that the table does not allow', () => {
   const wrong: string[] = []
@@ -54,7 +56,8 @@ test('only cli and lib read the environment, the clock and the console', () => {
     const folder = file.split('/')[0] ?? ''
     if (['cli', 'lib', 'testing'].includes(folder) || file.endsWith('.test.ts')) continue
     const text = readFileSync(join(source, file), 'utf8')
-    for (const pattern of [/\bprocess\.env\b/, /\bDate\.now\(\)/, /\bnew Date\(\)/, /\bconsole\./]) if (pattern.test(text)) wrong.push(`src/${file}: ${pattern.source}`)
+    for (const pattern of [/\bprocess\.env\b/, /\bDate\.now\(\)/, /\bnew Date\(\)/, /\bconsole\./])
+      if (pattern.test(text)) wrong.push(`src/${file}: ${pattern.source}`)
   }
   assert.deepEqual(wrong, [])
 })

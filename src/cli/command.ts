@@ -11,6 +11,8 @@ export interface CliContext {
   readonly stderr: NodeJS.WriteStream
   /** Aborted by the first Ctrl-C, for commands that do not take it over. */
   readonly signal: AbortSignal
+  /** Leaves Ctrl-C and SIGTERM to the command. */
+  releaseSignals(): void
   readonly now: () => Date
   /** A line of result on stdout. */
   print(line: string): void
@@ -35,8 +37,8 @@ export interface CommandSpec<F extends Flags = Flags> {
   run(context: CliContext, args: readonly string[], flags: FlagValues<F>): Promise<number | void>
 }
 
-/** Keeps the flags' types for `run`. */
-export const defineCommand = <const F extends Flags>(command: CommandSpec<F>): CommandSpec<F> => command
+/** A command whose `run` knows the types of its own flags, as the one type that the table of commands holds. */
+export const defineCommand = <const F extends Flags>(command: CommandSpec<F>): CommandSpec => command as unknown as CommandSpec
 
 /** The text of `gantry NAME --help`. */
 export const commandHelp = (command: CommandSpec): string => {

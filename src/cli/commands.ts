@@ -2,7 +2,7 @@ import type { CommandSpec } from './command.ts'
 
 interface CommandEntry {
   readonly summary: string
-  readonly load: () => Promise<{ readonly command: CommandSpec<never> }>
+  readonly load: () => Promise<{ readonly command: CommandSpec }>
 }
 
 type Entry = readonly [summary: string, load: CommandEntry['load']]

@@ -44,11 +44,13 @@ export const createContext = (flags: FlagValues<typeof globalFlags>, controller:
     runFolder: resolve(defaultRunFolder(environment, root)),
     ...(driver === undefined ? {} : { storageDriver: driver }),
     environment,
-    platform: hostPlatform({ arch: process.arch, platform: process.platform }),
+    // containers are Linux's: on other systems images are chosen for the Linux of the same processor
+    platform: hostPlatform({ arch: process.arch, platform: 'linux' }),
     ...(flags['tls-verify'] === undefined ? {} : { tlsVerify: flags['tls-verify'] }),
     ...(flags['plain-http'] === undefined ? {} : { plainHttp: flags['plain-http'] }),
     userAgent: `gantry/${version} (${process.platform}; ${process.arch})`,
     onWarning: (message) => warn(`warning: ${message}`),
+    selfCommand: [process.execPath, process.argv[1] ?? ''],
     now: () => new Date(),
   })
   const interrupt = (): void => {
@@ -64,6 +66,10 @@ export const createContext = (flags: FlagValues<typeof globalFlags>, controller:
     stdout: process.stdout,
     stderr: process.stderr,
     signal: controller.signal,
+    releaseSignals: () => {
+      process.off('SIGINT', interrupt)
+      process.off('SIGTERM', interrupt)
+    },
     now: () => new Date(),
     print: (line) => void process.stdout.write(`${line}\n`),
     warn,

@@ -13,9 +13,7 @@ const main = async (words: readonly string[]): Promise<number> => {
   if (global.values.version === true) return await main(['version'])
   if (first === undefined || first === 'help' || (global.values.help === true && first === undefined)) {
     const topic = findCommand(global.args.slice(1))
-    process.stdout.write(
-      `${topic === undefined ? overview() : commandHelp((await topic.load()).command as unknown as CommandSpec)}\n`,
-    )
+    process.stdout.write(`${topic === undefined ? overview() : commandHelp((await topic.load()).command)}\n`)
     return 0
   }
   const found = findCommand(global.args)
@@ -27,7 +25,7 @@ const main = async (words: readonly string[]): Promise<number> => {
         : `did you mean ${similar.map((name) => `'gantry ${name}'`).join(' or ')}?`
     throw usageError(`unknown command: gantry ${first}`, hint)
   }
-  const command = (await found.load()).command as unknown as CommandSpec
+  const command = (await found.load()).command
   const failureStatus = command.failureStatus ?? 1
   const controller = new AbortController()
   try {
@@ -44,8 +42,7 @@ const main = async (words: readonly string[]): Promise<number> => {
     return (await command.run(context, args, values)) ?? 0
   } catch (error) {
     reportError(error, global.values.debug === true, found.name)
-    if (isGantryError(error) && error.code === 'USAGE') return failureStatus === 1 ? 2 : failureStatus
-    return isGantryError(error, 'canceled') ? 130 : exitStatusOf(error, failureStatus)
+    return exitStatusOf(error, failureStatus)
   }
 }
 
@@ -55,12 +52,13 @@ const wantsHelp = (command: CommandSpec, words: readonly string[]): boolean => {
   return (end < 0 ? words : words.slice(0, end)).includes('--help')
 }
 
-/** A command may say which status its error deserves (`run`: 126, 127). */
+/** Exit statuses that say more than a command's own: bad usage, a canceled command, a program that a container does not have. */
 const exitStatusOf = (error: unknown, failureStatus: number): number => {
-  const detail = isGantryError(error) ? error.detail : undefined
-  return typeof detail === 'object' && detail !== null && 'exitStatus' in detail && typeof detail.exitStatus === 'number'
-    ? detail.exitStatus
-    : failureStatus
+  if (!isGantryError(error)) return failureStatus
+  if (error.code === 'USAGE') return failureStatus === 1 ? 2 : failureStatus
+  if (error.code === 'EXEC_NOT_FOUND') return 127
+  if (error.code === 'EXEC_NOT_EXECUTABLE') return 126
+  return error.kind === 'canceled' ? 130 : failureStatus
 }
 
 const arityText = (least: number, most: number): string => {
@@ -74,5 +72,5 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   reportError(error, process.argv.includes('--debug'))
-  process.exitCode = isGantryError(error) && error.code === 'USAGE' ? 2 : 1
+  process.exitCode = exitStatusOf(error, 1)
 }

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import type { DiskStore } from '../content/disk-store/disk-store.ts'
+import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
+import type { RuntimeTools } from '../runtime/detect-runtime.ts'
 
 /** Where and as whom the engine works; everything that it would otherwise read from the process. */
 export interface EngineOptions {
@@ -18,6 +20,8 @@ export interface EngineOptions {
   readonly plainHttp?: boolean
   readonly userAgent?: string
   readonly onWarning?: (message: string) => void
+  /** The command line that starts this gantry: an absolute program and its first arguments. Monitors run it when a container has ended. */
+  readonly selfCommand: readonly string[]
   readonly now: () => Date
 }
 
@@ -32,6 +36,8 @@ export class Engine implements AsyncDisposable {
   readonly content: () => Promise<DiskStore>
   readonly layers: () => Promise<LayerStore>
   readonly registry: () => Promise<RegistryClient>
+  /** The OCI runtime and conmon of this machine. */
+  readonly runtime: () => Promise<RuntimeTools>
   #registryOpened = false
 
   constructor(options: EngineOptions) {
@@ -46,6 +52,10 @@ export class Engine implements AsyncDisposable {
         root: options.root,
         ...(options.storageDriver === undefined ? {} : { driver: options.storageDriver }),
       })
+    })
+    this.runtime = once(async () => {
+      const { detectRuntime } = await import('../runtime/detect-runtime.ts')
+      return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
       const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
@@ -64,6 +74,11 @@ export class Engine implements AsyncDisposable {
   /** A path below the root. */
   path(...parts: readonly string[]): string {
     return join(this.options.root, ...parts)
+  }
+
+  /** A folder below the run folder that no other root shares. */
+  get runFolder(): string {
+    return join(this.options.runFolder, createHash('sha256').update(this.options.root).digest('hex').slice(0, 12))
   }
 
   /** Closes idle connections; nothing else is held open. */

@@ -20,15 +20,18 @@ export const syncFolder = async (folder: string): Promise<void> => {
   }
 }
 
-/** Replaces a file as a whole: temp + fsync + rename + fsync of the folder, which is made where it is missing. */
-export const writeFileAtomic = async (path: string, data: Uint8Array | string, mode = 0o644): Promise<void> => {
+/**
+ * Replaces a file as a whole: temp + fsync + rename + fsync of the folder, which is made where it is missing. What need not outlive
+ * a power cut is written without the fsyncs (`durable` false).
+ */
+export const writeFileAtomic = async (path: string, data: Uint8Array | string, mode = 0o644, durable = true): Promise<void> => {
   await mkdir(dirname(path), { recursive: true })
   const temporary = temporaryName(path)
   try {
     const handle = await open(temporary, 'wx', mode)
     try {
       await handle.writeFile(data)
-      await handle.sync()
+      if (durable) await handle.sync()
     } finally {
       await handle.close()
     }
@@ -37,7 +40,7 @@ export const writeFileAtomic = async (path: string, data: Uint8Array | string, m
     await rm(temporary, { force: true })
     throw error
   }
-  await syncFolder(dirname(path))
+  if (durable) await syncFolder(dirname(path))
 }
 
 /** True if something is at the path (links followed). */

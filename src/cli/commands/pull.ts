@@ -23,7 +23,7 @@ export const command = defineCommand({
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await pullImage(context.engine, text, {
       signal: context.signal,
-      ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform) }),
+      ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform, context.engine.options.platform) }),
       onEvent: (event) => {
         if (event.kind === 'resolved' && !quiet)
           context.print(

@@ -110,7 +110,7 @@ const createOptions = async (
     ...(values.entrypoint === undefined ? {} : { entrypoint: values.entrypoint }),
     ...(values.hostname === undefined ? {} : { hostname: values.hostname }),
     ...(values.name === undefined ? {} : { name: values.name }),
-    ...(values.platform === undefined ? {} : { platform: parsePlatform(values.platform) }),
+    ...(values.platform === undefined ? {} : { platform: parsePlatform(values.platform, context.engine.options.platform) }),
     ...(values['stop-signal'] === undefined ? {} : { stopSignal: values['stop-signal'] }),
     ...(values.user === undefined ? {} : { user: values.user }),
     ...(values.workdir === undefined ? {} : { workingFolder: values.workdir }),

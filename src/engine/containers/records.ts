@@ -83,7 +83,9 @@ export const addContainer = async (engine: Engine, record: ContainerRecord): Pro
 
 export const writeRecord = async (engine: Engine, record: ContainerRecord): Promise<void> => {
   await mkdir(engine.path('containers', record.id), { recursive: true })
-  await writeFileAtomic(recordFile(engine, record.id), JSON.stringify(record), 0o600)
+  // what is removed when it ends, and a state that a reboot ends anyway, need no fsync
+  const durable = !record.autoRemove && record.state.status !== 'running'
+  await writeFileAtomic(recordFile(engine, record.id), JSON.stringify(record), 0o600, durable)
 }
 
 const readRecord = async (engine: Engine, id: string): Promise<ContainerRecord | undefined> => {

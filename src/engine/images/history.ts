@@ -1,4 +1,4 @@
-import { layerHistory } from '../../oci/image-config.ts'
+import { historySteps } from '../../oci/image-config.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Engine } from '../engine.ts'
 import { findImage } from './lookup.ts'
@@ -19,8 +19,8 @@ export const imageHistory = async (engine: Engine, text: string): Promise<readon
   const { id, image } = await findImage(engine, text)
   const layers = await engine.layers()
   const rows: HistoryRow[] = []
-  for (const { entry, layerIndex } of layerHistory(image.config)) {
-    const layer = layerIndex === undefined ? undefined : image.layers[layerIndex]
+  for (const { entry, diffId } of historySteps(image.config)) {
+    const layer = diffId === undefined ? undefined : image.layers.find((one) => one.diffId === diffId)
     const size =
       layer === undefined ? 0 : (await layers.has(layer.diffId)) ? (await layers.info(layer.diffId)).contentSize : layer.blob.size
     rows.push({

@@ -24,7 +24,8 @@ export interface ImportOptions extends Abortable {
 /** Makes an image of one layer from a tar of a root file system, compressed or not. Answers the image ID. */
 export const importImage = async (engine: Engine, source: string | ByteStream, options: ImportOptions = {}): Promise<Digest> => {
   const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)))
-  const platform = options.platform === undefined ? engine.options.platform : parsePlatform(options.platform)
+  const platform =
+    options.platform === undefined ? engine.options.platform : parsePlatform(options.platform, engine.options.platform)
   const store = await engine.content()
   await using _lease = await store.lease()
   const layers = await engine.layers()

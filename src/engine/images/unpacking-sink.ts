@@ -1,32 +1,67 @@
-import type { DiskStore } from '../../content/disk-store/disk-store.ts'
-import type { Image, ImageSink, ResumableSink } from '../../content/interfaces.ts'
+import type { DiskStore, Image, ImageLayer, ImageSink, ResumableSink } from '../../content/interfaces.ts'
 import { teeStream } from '../../content/tee.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
+import type { Abortable, ByteStream } from '../../lib/bytes.ts'
+import { nameImage } from './names.ts'
 import { compressionOf } from './unpack.ts'
 
 /**
  * The content store as a sink that gives the bytes of the image's layers to the layer store too while they arrive, so that each
- * byte is fetched, hashed and inflated once. A blob that goes on from a partial download is indexed afterwards, from the store.
+ * byte is fetched, hashed and inflated once. A blob that goes on from a partial download is unpacked afterwards, from the store.
  */
 export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image): ImageSink & ResumableSink => {
   const byBlob = new Map(image.layers.map((layer) => [layer.blob.digest, layer]))
+  const writeFrom: ResumableSink['writeFrom'] = async (descriptor, open, options) => {
+    const layer = byBlob.get(descriptor.digest)
+    if (layer === undefined || (await layers.has(layer.diffId))) {
+      await store.writeFrom(descriptor, open, options)
+      return
+    }
+    const unpacking = new Unpacking(layers, layer, options)
+    try {
+      await store.writeFrom(descriptor, async (offset) => unpacking.tee(await open(offset), offset), options)
+    } finally {
+      await unpacking.settled()
+    }
+  }
   return {
     has: async (descriptor, options) => await store.has(descriptor, options),
-    tag: async (reference, target, options) => await store.tag(reference, target, options),
-    partial: async (descriptor) => await store.partial(descriptor),
-    write: async (descriptor, bytes, options = {}) => {
-      const layer = byBlob.get(descriptor.digest)
-      if (layer === undefined || (options.offset ?? 0) > 0 || (await layers.has(layer.diffId))) {
-        await store.write(descriptor, bytes, options)
-        return
-      }
-      const [kept, unpacked] = teeStream(bytes, 2)
-      const signal = options.signal === undefined ? {} : { signal: options.signal }
-      const results = await Promise.allSettled([
-        store.write(descriptor, kept, options),
-        layers.add(layer.diffId, unpacked, { compression: compressionOf(layer), ...signal }),
-      ])
-      for (const result of results) if (result.status === 'rejected') throw result.reason
-    },
+    tag: async (reference, target) => await nameImage(store, reference, target),
+    write: async (descriptor, bytes, options) => await writeFrom(descriptor, async () => bytes, options),
+    writeFrom,
+  }
+}
+
+/** The unpacking of one layer beside its download; started anew if the download is. */
+class Unpacking {
+  readonly #layers: LayerStore
+  readonly #layer: ImageLayer
+  readonly #options: Abortable
+  #work: Promise<unknown> = Promise.resolve()
+
+  constructor(layers: LayerStore, layer: ImageLayer, options: Abortable = {}) {
+    this.#layers = layers
+    this.#layer = layer
+    this.#options = options
+  }
+
+  tee(bytes: ByteStream, offset: number): ByteStream {
+    if (offset > 0) return bytes
+    const [kept, unpacked] = teeStream(bytes, 2) as readonly [ByteStream, ByteStream]
+    const before = this.#work
+    const { signal } = this.#options
+    this.#work = (async () => {
+      await before.catch(() => undefined)
+      await this.#layers.add(this.#layer.diffId, unpacked, {
+        compression: compressionOf(this.#layer),
+        ...(signal === undefined ? {} : { signal }),
+      })
+    })()
+    this.#work.catch(() => undefined)
+    return kept
+  }
+
+  async settled(): Promise<void> {
+    await this.#work
   }
 }

@@ -1,0 +1,62 @@
+import { stripVTControlCharacters } from 'node:util'
+import { quote } from './go-quote.ts'
+
+const decimal = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
+const binary = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB', 'ZiB', 'YiB']
+
+/** C's and Go's `%.{digits}g`: significant digits without trailing zeros, with an exponent when they do not reach the point. */
+export const formatG = (value: number, digits: number): string => {
+  const significant = Math.max(1, Math.min(digits, 100))
+  const [mantissa = '', exponent = '0'] = value.toExponential(significant - 1).split('e')
+  const power = Number(exponent)
+  if (power >= -4 && power < significant) return String(Number(value.toPrecision(significant)))
+  const short = mantissa.includes('.') ? mantissa.replace(/\.?0+$/, '') : mantissa
+  return `${short}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
+}
+
+const scaled = (bytes: number, base: number, units: readonly string[], digits: number): string => {
+  let size = bytes
+  let index = 0
+  while (size >= base && index < units.length - 1) {
+    size /= base
+    index++
+  }
+  return formatG(size, digits) + (units[index] ?? '')
+}
+
+/** Bytes in powers of 1000 as docker prints sizes, `1.24MB`; progress has 4 digits, lists have 3. */
+export const humanSize = (bytes: number, digits = 3): string => scaled(bytes, 1000, decimal, digits)
+
+/** Bytes in powers of 1024, `1.5MiB`. */
+export const bytesSize = (bytes: number): string => scaled(bytes, 1024, binary, 4)
+
+/** Milliseconds in words as docker prints them: `About a minute`, `2 weeks`. */
+export const humanDuration = (milliseconds: number): string => {
+  const seconds = Math.trunc(milliseconds / 1000)
+  const minutes = Math.trunc(milliseconds / 60_000)
+  const hours = Math.trunc(milliseconds / 3_600_000 + 0.5)
+  if (seconds < 1) return 'Less than a second'
+  if (seconds === 1) return '1 second'
+  if (seconds < 60) return `${seconds} seconds`
+  if (minutes === 1) return 'About a minute'
+  if (minutes < 60) return `${minutes} minutes`
+  if (hours === 1) return 'About an hour'
+  if (hours < 48) return `${hours} hours`
+  if (hours < 24 * 14) return `${Math.trunc(hours / 24)} days`
+  if (hours < 24 * 60) return `${Math.trunc(hours / 24 / 7)} weeks`
+  if (hours < 24 * 365 * 2) return `${Math.trunc(hours / 24 / 30)} months`
+  return `${Math.trunc(milliseconds / 3_600_000 / 24 / 365)} years`
+}
+
+/** The 12 hexadecimal digits by which users know an ID or a digest. */
+export const shortId = (id: string): string => id.slice(id.indexOf(':') + 1).slice(0, 12)
+
+const wide = /\p{East_Asian_Width=Wide}/u
+
+/** Columns that a character takes on a terminal: East Asian wide ones and emoji take two, marks none. */
+const characterWidth = (character: string): number => {
+  const code = character.codePointAt(0) ?? 0
+  if (code < 0x300) return 1
+  if (/\p{Mn}|\p{Me}|\p{Cf}/u.test(character)) return 0
+  return wide.test(character) ? 2 : 1
+}

@@ -1,0 +1,20 @@
+import type { DiskStore } from '../../content/interfaces.ts'
+import type { Descriptor } from '../../oci/descriptor.ts'
+import { isDigest } from '../../oci/digest.ts'
+
+/**
+ * Names an image. What had the name before stays as a dangling image, under its digest, until it is removed or pruned: nobody's
+ * work is lost to a moved tag. Under a lease of the caller.
+ */
+export const nameImage = async (store: DiskStore, name: string, target: Descriptor): Promise<void> => {
+  const names = await store.names()
+  const before = names.find((named) => named.name === name)?.descriptor
+  if (
+    before !== undefined &&
+    before.digest !== target.digest &&
+    names.filter((named) => named.descriptor.digest === before.digest).length === 1
+  )
+    await store.tag(before.digest, before)
+  await store.tag(name, target)
+  if (!isDigest(name) && names.some((named) => named.name === target.digest)) await store.untag(target.digest)
+}
