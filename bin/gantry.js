@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Starts gantry: the published bundle in dist/, or, in a checkout, a bundle of src/ that is made anew when a source changed.
 // The syntax stays old so that an old Node.js can say what is needed instead of failing in the middle.
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -63,9 +63,14 @@ const main = async () => {
       process.exitCode = 1
       return
     }
-    const result = spawnSync(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
-    if (result.signal) process.kill(process.pid, result.signal)
-    process.exitCode = result.status === null ? 1 : result.status
+    const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+    const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2']
+    for (const signal of signals) process.on(signal, () => child.kill(signal))
+    child.on('exit', (status, signal) => {
+      for (const one of signals) process.removeAllListeners(one)
+      if (signal) process.kill(process.pid, signal)
+      process.exitCode = status === null ? 1 : status
+    })
     return
   }
   if (!existsSync(join(root, 'src'))) {
