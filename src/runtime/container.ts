@@ -1,0 +1,146 @@
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseJson } from '../lib/bytes.ts'
+import { GantryError, systemCode } from '../lib/errors.ts'
+import { runProcess, type ProcessResult } from '../lib/process.ts'
+import { writeBundle } from './bundle.ts'
+import type { RuntimeTools } from './detect-runtime.ts'
+import type { ContainerSpec, RootFileSystem } from './interfaces.ts'
+import { monitorFiles, runtimeArguments, startMonitor } from './monitor.ts'
+import { runtimeError } from './runtime-error.ts'
+import { signalNumber } from './signals.ts'
+import type { ReadRootFile } from './user.ts'
+
+/** A container and the folder that its bundle and conmon's files are in. */
+export interface ContainerPlace {
+  readonly id: string
+  /** Absolute. */
+  readonly folder: string
+}
+
+export interface CreateContainerOptions {
+  readonly spec: ContainerSpec
+  readonly root: RootFileSystem
+  /** Absolute; made where it is missing, used again where it is not. The caller removes it. */
+  readonly folder: string
+  /** Reads the container's own /etc/passwd and /etc/group, before anything is mounted. */
+  readonly readRootFile: ReadRootFile
+  /** Where the output is kept, in conmon's k8s-file format; its folder exists, its name has no colon. Default `log` in `folder`. */
+  readonly logFile?: string
+  /** stdin stays open when the one who is attached goes away (`run -d -i`). */
+  readonly keepStdin?: boolean
+  /** An absolute program and its arguments that conmon runs when the container has ended. */
+  readonly exitCommand?: readonly string[]
+}
+
+/** Process ids of a container's first process and of its conmon, on the host. */
+export interface CreatedContainer {
+  readonly pid: number
+  readonly monitorPid: number
+}
+
+/**
+ * Creates a container under a conmon of its own; nothing of it runs before `startContainer`. It outlives this process. An error
+ * leaves nothing running: `EXEC_NOT_FOUND` and `EXEC_NOT_EXECUTABLE` say that its program is the reason.
+ */
+export const createContainer = async (tools: RuntimeTools, options: CreateContainerOptions): Promise<CreatedContainer> => {
+  const { spec, root, folder, readRootFile } = options
+  const { conmon, host } = tools
+  if (conmon === undefined)
+    throw new GantryError('failed_precondition', 'NO_MONITOR', `Cannot create container "${spec.id}": conmon is not installed`, {
+      hint: 'install conmon (Debian, Ubuntu: apt-get install conmon; Fedora: dnf install conmon)',
+    })
+  await Promise.all([
+    writeBundle(folder, { spec, root: root.path, host, readRootFile }),
+    mkdir(tools.stateFolder, { recursive: true, mode: 0o700 }),
+  ])
+  const { pid, monitorPid, message } = await startMonitor(tools, conmon, {
+    id: spec.id,
+    folder,
+    root,
+    terminal: spec.terminal,
+    interactive: spec.interactive,
+    keepStdin: options.keepStdin === true,
+    logFile: options.logFile ?? join(folder, 'log'),
+    ...(options.exitCommand === undefined ? {} : { exitCommand: options.exitCommand }),
+  })
+  if (pid > 0) return { pid, monitorPid }
+  throw runtimeError(`create container "${spec.id}"`, message, spec.args[0] ?? '')
+}
+
+const call = (tools: RuntimeTools, ...words: readonly string[]): Promise<ProcessResult> =>
+  runProcess(tools.runtime.path, [...runtimeArguments(tools), ...words], { env: { PATH: tools.path } })
+
+const failure = (action: string, result: ProcessResult): GantryError => runtimeError(action, result.stderr.toString('utf8'), '')
+
+/** Lets a created container run. */
+export const startContainer = async (tools: RuntimeTools, place: ContainerPlace): Promise<void> => {
+  const result = await call(tools, 'start', place.id)
+  if (result.status !== 0) throw failure(`start container "${place.id}"`, result)
+}
+
+export type ContainerState =
+  | { readonly status: 'created' | 'running' | 'paused'; readonly pid: number }
+  /** `finished` is when, as milliseconds since 1970; a container that lost its conmon has neither. */
+  | { readonly status: 'exited'; readonly exitStatus?: number; readonly finished?: number }
+
+/** What a container does; undefined for one that was never created, or not since the machine started. */
+export const containerState = async (tools: RuntimeTools, place: ContainerPlace): Promise<ContainerState | undefined> => {
+  const ended = await readExit(place.folder)
+  if (ended !== undefined) return { status: 'exited', ...ended }
+  const result = await call(tools, 'state', place.id)
+  if (result.status !== 0) return undefined
+  const state = parseJson(result.stdout, `the state of container "${place.id}"`) as {
+    readonly status?: unknown
+    readonly pid?: unknown
+  }
+  const pid = Number(state.pid)
+  if (state.status === 'created' || state.status === 'running' || state.status === 'paused') return { status: state.status, pid }
+  // it may have ended, and conmon written why, since the first look
+  return { status: 'exited', ...(await readExit(place.folder)) }
+}
+
+/** The status that conmon wrote when the container ended: 128+n for a signal. */
+export const readExit = async (
+  folder: string,
+): Promise<{ readonly exitStatus: number; readonly finished: number } | undefined> => {
+  const path = monitorFiles(folder).exit
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
+    return { exitStatus: Number.parseInt(text, 10), finished: mtimeMs }
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Sends a signal, by name or number, to a container's first process. `conflict` if it does not run. */
+export const killContainer = async (tools: RuntimeTools, place: ContainerPlace, signal: string): Promise<void> => {
+  const result = await call(tools, 'kill', place.id, String(signalNumber(signal)))
+  if (result.status === 0) return
+  const state = await containerState(tools, place)
+  if (state !== undefined && state.status !== 'exited') throw failure(`kill container "${place.id}"`, result)
+  throw new GantryError('conflict', 'NOT_RUNNING', `Cannot kill container: ${place.id}: container ${place.id} is not running`)
+}
+
+/**
+ * Takes away what the runtime keeps of a container, its control groups among it; with `force` one that runs is killed. `conflict`
+ * if it runs. One that is not there is no error.
+ */
+export const deleteContainer = async (
+  tools: RuntimeTools,
+  place: ContainerPlace,
+  options: { readonly force?: boolean } = {},
+): Promise<void> => {
+  const result = await call(tools, 'delete', ...(options.force === true ? ['--force'] : []), place.id)
+  if (result.status === 0) return
+  const state = await call(tools, 'state', place.id)
+  // crun and runc word it in many ways: what counts is that it is gone
+  if (state.status !== 0) return
+  if (options.force === true) throw failure(`delete container "${place.id}"`, result)
+  throw new GantryError(
+    'conflict',
+    'RUNNING',
+    `Cannot delete container "${place.id}": container is running: stop the container before removing or force remove`,
+  )
+}

@@ -1,0 +1,93 @@
+import { access, constants } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { GantryError } from '../lib/errors.ts'
+import { runProcess } from '../lib/process.ts'
+import { hostFacts, type HostFacts } from './host-facts.ts'
+
+export type RuntimeKind = 'crun' | 'runc'
+
+/** An OCI runtime on this machine. */
+export interface OciRuntime {
+  readonly kind: RuntimeKind
+  /** Absolute. */
+  readonly path: string
+}
+
+/** The programs that run containers, and what the machine allows. */
+export interface RuntimeTools {
+  readonly runtime: OciRuntime
+  /** Absolute; absent where conmon is not installed: then only steps of builds can run. */
+  readonly conmon?: string
+  readonly host: HostFacts
+  /** Where the OCI runtime keeps its state (`--root`): below the run folder, so that two gantry roots never see each other. */
+  readonly stateFolder: string
+  /** PATH for the programs. */
+  readonly path: string
+}
+
+export interface DetectOptions {
+  /** A PATH. Programs in the usual places for administrators are found without being in it. */
+  readonly path: string
+  readonly stateFolder: string
+  readonly prefer?: RuntimeKind
+  readonly host?: HostFacts
+}
+
+/** Finds crun, else runc, and conmon, without running them. No runtime at all is `failed_precondition`. */
+export const detectRuntime = async (options: DetectOptions): Promise<RuntimeTools> => {
+  const host = options.host ?? hostFacts()
+  const folders = searchPath(options.path)
+  const kinds: readonly RuntimeKind[] = runnable(host, options.prefer)
+  for (const kind of kinds) {
+    const path = await findProgram(kind, folders)
+    if (path === undefined) continue
+    const conmon = await findProgram('conmon', folders)
+    const { stateFolder } = options
+    return { runtime: { kind, path }, ...(conmon === undefined ? {} : { conmon }), host, stateFolder, path: folders.join(':') }
+  }
+  throw new GantryError(
+    'failed_precondition',
+    'NO_RUNTIME',
+    `Cannot run containers: neither ${kinds.join(' nor ')} is installed`,
+    { hint: 'install crun and conmon (Debian, Ubuntu: apt-get install crun conmon; Fedora: dnf install crun conmon)' },
+  )
+}
+
+/** In the order of preference. crun needs the v2 tree of a hybrid layout out of its sight, which takes CAP_SYS_ADMIN; runc does not care. */
+const runnable = (host: HostFacts, prefer: RuntimeKind = 'crun'): readonly RuntimeKind[] => {
+  const blocked = host.detach.length > 0 && !host.capabilities.includes('CAP_SYS_ADMIN')
+  if (blocked) return ['runc']
+  return prefer === 'crun' ? ['crun', 'runc'] : ['runc', 'crun']
+}
+
+const searchPath = (path: string): readonly string[] => [
+  ...new Set([
+    ...path.split(':').filter(isAbsolute),
+    '/usr/local/sbin',
+    '/usr/local/bin',
+    '/usr/sbin',
+    '/usr/bin',
+    '/sbin',
+    '/bin',
+  ]),
+]
+
+const findProgram = async (name: string, folders: readonly string[]): Promise<string | undefined> => {
+  for (const folder of folders) {
+    const path = join(folder, name)
+    try {
+      await access(path, constants.X_OK)
+      return path
+    } catch {
+      // not here
+    }
+  }
+  return undefined
+}
+
+/** What `PROGRAM --version` says first: `1.8.1` of `crun version 1.8.1`. undefined where it cannot be run. */
+export const programVersion = async (path: string): Promise<string | undefined> => {
+  const result = await runProcess(path, ['--version']).catch(() => undefined)
+  if (result === undefined || result.status !== 0) return undefined
+  return /version (\S+)/.exec(result.stdout.toString('latin1'))?.[1]
+}
