@@ -1,2 +1,2 @@
-/** The version of this gantry; test/version.test.ts holds it to package.json and CHANGELOG.md. */
+/** The version of this gantry; test/docs.test.ts holds it to package.json and CHANGELOG.md. */
 export const version = '0.1.0'
