@@ -5,11 +5,12 @@ import { GantryError, isGantryError } from '../lib/errors.ts'
  * runtime wrote.
  */
 export const runtimeError = (action: string, text: string, command: string): GantryError => {
-  const exec = execError(text, command)
+  const lines = text.split('\n').map(unwrap)
+  const exec = execError(lines.join('\n'), command)
   if (exec !== undefined)
     return new GantryError('failed_precondition', exec.code, `Cannot ${action}: ${exec.reason}: unknown`, { detail: text })
-  const reason = text.split('\n').findLast((line) => line.trim() !== '') ?? 'the runtime ended without saying why'
-  return new GantryError('failed_precondition', 'RUNTIME_FAILED', `Cannot ${action}: ${plain(reason)}`, { detail: text })
+  const reason = lines.findLast((line) => line !== '') ?? 'the runtime ended without saying why'
+  return new GantryError('failed_precondition', 'RUNTIME_FAILED', `Cannot ${action}: ${reason}`, { detail: text })
 }
 
 interface ExecError {
@@ -36,12 +37,14 @@ const execError = (text: string, command: string): ExecError | undefined => {
   return undefined
 }
 
-/** Without the time and the program's name before it. */
-const plain = (line: string): string =>
-  line
+/** The message of a line that crun or runc (in logrus' format) wrote. */
+const unwrap = (line: string): string => {
+  const message = /^time="[^"]*" level=\w+ msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replaceAll(/\\(["\\])/g, '$1') ?? line
+  return message
     .replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /, '')
-    .replace(/^(?:runc (?:create|run|start|delete|kill) failed: )/, '')
-    .replace(/\.$/, '')
+    .replace(/^runc \w+ failed: /, '')
+    .trim()
+}
 
 /** The exit status of `run` and `exec` for an error: 127 not found, 126 not executable, 125 for gantry's own failures. */
 export const exitStatusOf = (error: unknown): 125 | 126 | 127 => {
