@@ -39,7 +39,10 @@ export const attachContainer = (
     throw new GantryError('conflict', 'NOT_RUNNING', `Cannot attach to the container: it is not running`, { cause })
   }
   outputs.onDrain = () => socket.resume()
-  return { result: run(socket, outputs, streams, options) }
+  const result = run(socket, outputs, streams, options)
+  // the caller starts the container first, and looks at this later
+  result.catch(() => undefined)
+  return { result }
 }
 
 const run = async (
