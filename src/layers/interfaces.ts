@@ -19,12 +19,17 @@ export interface LayerEntry {
   readonly mtime: { readonly seconds: number; readonly nanoseconds: number }
   /** Target of a symlink. */
   readonly target?: string
-  /** Path of the first name of the same file, for the further names of a hard link. */
+  /**
+   * Path of the first name of the same file, for the further names of a hard link (only in `entries()`). A path that is not in this
+   * layer is a link to a file of a layer below; such an entry has no size and no body of its own.
+   */
   readonly hardLink?: string
   readonly device?: { readonly major: number; readonly minor: number }
   readonly xattrs?: Readonly<Record<string, Uint8Array>>
   /** A folder that hides what lower layers have in it. */
   readonly opaque?: boolean
+  /** A folder that the tar does not have, only something in it: a folder of a lower layer keeps its own attributes. */
+  readonly implicit?: boolean
 }
 
 /** A layer that is read without being mounted; needs no privilege. */
@@ -32,6 +37,8 @@ export interface LayerReader extends AsyncDisposable {
   /** Folders before what is in them, names in byte order. */
   entries(): AsyncIterable<LayerEntry>
   entry(path: string): Promise<LayerEntry | undefined>
+  /** What is directly in a folder, names in byte order, whiteouts included; nothing if the path is no folder of this layer. */
+  list(path: string): AsyncIterable<LayerEntry>
   /** A file's bytes, or part of them. */
   read(entry: LayerEntry, range?: { readonly start: number; readonly end?: number }): ByteStream
   /** The layer's tar, byte for byte as its diffId says. */
