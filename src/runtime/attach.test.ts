@@ -101,7 +101,9 @@ describe('attachContainer()', { skip: containersSkip('crun'), concurrency: 3 }, 
     const [stdin, stdout] = [new PassThrough(), collector()]
     const first = attachContainer(place.folder, { stdin, stdout: stdout.stream }, { terminal: true })
     await startContainer(sandbox.tools, place)
-    stdin.write('one\r\x10')
+    stdin.write('one\r')
+    await until(() => stdout.text() === 'one\r\none\r\n')
+    stdin.write('\x10')
     stdin.write('\x11never')
     assert.equal(await first.result, 'detached')
     const again = collector()
