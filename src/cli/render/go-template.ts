@@ -24,7 +24,12 @@ const failure = (text: string, error: unknown, hint?: string): unknown => {
   if (!(error instanceof TemplateError)) return error
   const { at = 0, context, message } = error
   const where = context === undefined ? `${place(text, at).split(':')[0]}:` : `${place(text, at)}: executing "" at <${context}>:`
-  return new GantryError('invalid_argument', 'TEMPLATE_INVALID', `template parsing error: template: :${where} ${message}`, hint === undefined ? {} : { hint })
+  return new GantryError(
+    'invalid_argument',
+    'TEMPLATE_INVALID',
+    `template parsing error: template: :${where} ${message}`,
+    hint === undefined ? {} : { hint },
+  )
 }
 
 const fieldHint = (data: unknown): string | undefined => {

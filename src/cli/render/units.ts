@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { cutToWidth, displayWidth } from './display-width.ts'
 import { quote } from './go-quote.ts'
 
 const decimal = ['B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB', 'ZB', 'YB']
@@ -51,12 +51,16 @@ export const humanDuration = (milliseconds: number): string => {
 /** The 12 hexadecimal digits by which users know an ID or a digest. */
 export const shortId = (id: string): string => id.slice(id.indexOf(':') + 1).slice(0, 12)
 
-const wide = /\p{East_Asian_Width=Wide}/u
+/** A text cut to a width in columns, with `…` as its last character where something is left out, as docker cuts. */
+export const ellipsis = (text: string, width: number): string => {
+  if (width <= 0) return ''
+  if (width === 1) return Array.from(text)[0] ?? ''
+  return displayWidth(text) <= width ? text : `${cutToWidth(text, width - 1)}…`
+}
 
-/** Columns that a character takes on a terminal: East Asian wide ones and emoji take two, marks none. */
-const characterWidth = (character: string): number => {
-  const code = character.codePointAt(0) ?? 0
-  if (code < 0x300) return 1
-  if (/\p{Mn}|\p{Me}|\p{Cf}/u.test(character)) return 0
-  return wide.test(character) ? 2 : 1
+/** A container's command as `ps` shows it: words with blanks in single quotes, cut to 20 columns unless `full`, all in double quotes. */
+export const quoteCommand = (words: readonly string[], full = false): string => {
+  const [program = '', ...args] = words
+  const command = [program, ...args.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ')
+  return quote(full ? command : ellipsis(command, 20))
 }

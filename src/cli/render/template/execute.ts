@@ -1,20 +1,8 @@
 import { quote } from '../go-quote.ts'
-import { lookUp, type TemplateFunction } from './functions.ts'
+import { lookUp, type ArgumentType, type TemplateFunction } from './functions.ts'
 import { commandText, operandText, type Command, type Node, type Operand, type Pipeline } from './node.ts'
 import { TemplateError } from './template-error.ts'
-import {
-  isMap,
-  isSlice,
-  isTrue,
-  nilMap,
-  nilSlice,
-  printedValue,
-  sortedKeys,
-  toValue,
-  typeName,
-  type Method,
-  type Value,
-} from './value.ts'
+import { isMap, isSlice, isTrue, nilMap, nilSlice, printedValue, sortedKeys, toValue, typeName, type Value } from './value.ts'
 
 /** What {{break}} and {{continue}} tell the range around them. */
 type Jump = 'break' | 'continue' | undefined
@@ -141,21 +129,14 @@ export class Execution {
   #command(command: Command, dot: Value, piped: readonly Value[]): Value {
     const [first, ...rest] = command.words
     const lazily = (): readonly Value[] => [...rest.map((word) => this.#operand(word, dot)), ...piped]
-    switch (first.kind) {
-      case 'function':
-        return this.#call(command, first.name, rest, dot, piped)
-      case 'field':
-        return this.#fields(dot, first.names, first, lazily)
-      case 'variable':
-        return this.#fields(this.#variable(first.name), first.names, first, lazily)
-      case 'chain':
-        return this.#fields(this.#operand(first.of, dot), first.names, first, lazily)
-      default:
-        if (rest.length > 0 || piped.length > 0)
-          throw new TemplateError(`can't give argument to non-function ${operandText(first, true)}`, first.at, operandText(first))
-        if (first.kind === 'nil') throw new TemplateError('nil is not a command', first.at, 'nil')
-        return this.#operand(first, dot)
-    }
+    if (first.kind === 'function') return this.#call(command, first.name, rest, dot, piped)
+    if (first.kind === 'field') return this.#fields(dot, first.names, first, lazily)
+    if (first.kind === 'variable') return this.#fields(this.#variable(first.name), first.names, first, lazily)
+    if (first.kind === 'chain') return this.#fields(this.#operand(first.of, dot), first.names, first, lazily)
+    if (rest.length > 0 || piped.length > 0)
+      throw new TemplateError(`can't give argument to non-function ${operandText(first)}`, first.at, operandText(first))
+    if (first.kind === 'nil') throw new TemplateError('nil is not a command', first.at, 'nil')
+    return this.#operand(first, dot)
   }
 
   #operand(operand: Operand, dot: Value): Value {
@@ -197,10 +178,11 @@ export class Execution {
       return this.#shortCircuit(name, words, dot, piped)
     }
     const known = this.#functions.get(name) ?? fail(`${quote(name)} is not a defined function`)
-    const [least, most] = known.arity
-    if (count < least || count > most)
-      return fail(`wrong number of args for ${name}: want ${most === Infinity ? 'at least ' : ''}${least} got ${count}`)
-    const args = [...words.map((word) => this.#operand(word, dot)), ...piped]
+    const { length } = known.parameters
+    if (count < length || (count > length && !known.variadic))
+      return fail(`wrong number of args for ${name}: want ${known.variadic ? 'at least ' : ''}${length} got ${count}`)
+    const args = words.map((word, index) => checkArgument(known.parameters[index] ?? 'any', this.#operand(word, dot), word))
+    for (const value of piped) args.push(checkArgument(known.parameters[args.length] ?? 'any', value, command.words[0]))
     try {
       return known.call(...args)
     } catch (error) {
@@ -222,11 +204,11 @@ export class Execution {
   #fields(start: Value, names: readonly string[], operand: Operand, args: () => readonly Value[] = () => []): Value {
     let value = start
     for (const name of names) {
-      if (typeof value === 'function') value = toValue((value as Method)())
+      if (typeof value === 'function') value = toValue(value())
       value = fieldOf(value, name, operand)
     }
     const given = args()
-    if (typeof value === 'function') return toValue((value as Method)(...given))
+    if (typeof value === 'function') return toValue(value(...given))
     if (given.length > 0) {
       const name = names.at(-1) ?? operandText(operand)
       throw new TemplateError(
@@ -239,6 +221,22 @@ export class Execution {
     }
     return value
   }
+}
+
+/** A value that a function takes for an argument; a literal of a wrong type is called by its text, as Go does. */
+const checkArgument = (type: ArgumentType, value: Value, operand: Operand): Value => {
+  if (type === 'any' || typeName(value) === type) return value
+  const fail = (message: string): never => {
+    throw new TemplateError(message, operand.at, operandText(operand))
+  }
+  if (operand.kind === 'nil') return fail(`cannot assign nil to ${type}`)
+  if (operand.kind === 'string' || operand.kind === 'number' || operand.kind === 'bool')
+    return fail(`expected ${type === 'int' ? 'integer' : type}; found ${operandText(operand)}`)
+  return fail(
+    value === undefined || value === null
+      ? `invalid value; expected ${type}`
+      : `wrong type for value; expected ${type}; got ${typeName(value)}`,
+  )
 }
 
 const fieldOf = (value: Value, name: string, operand: Operand): Value => {

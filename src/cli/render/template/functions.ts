@@ -12,17 +12,21 @@ import {
   sprint,
   toValue,
   typeName,
-  type Method,
   type Value,
 } from './value.ts'
 
+export type ArgumentType = 'string' | 'int' | 'any'
+
 /** A function of templates; `and` and `or` are no functions, since they leave arguments unevaluated. */
 export interface TemplateFunction {
-  /** Least and most arguments. */
-  readonly arity: readonly [least: number, most: number]
+  /** The types of the arguments that it must have. */
+  readonly parameters: readonly ArgumentType[]
+  /** Any further arguments of any type may follow. */
+  readonly variadic: boolean
   readonly call: (...args: readonly Value[]) => Value
 }
 
+/** Types are checked before a call; these are for TypeScript, and for what functions hand on. */
 const text = (value: Value): string => {
   if (typeof value === 'string') return value
   throw new TemplateError(`wrong type for value; expected string; got ${typeName(value)}`)
@@ -33,8 +37,16 @@ const whole = (value: Value): number => {
   throw new TemplateError(`wrong type for value; expected int; got ${typeName(value)}`)
 }
 
-const fixed = (count: number, call: TemplateFunction['call']): TemplateFunction => ({ arity: [count, count], call })
-const any = (least: number, call: TemplateFunction['call']): TemplateFunction => ({ arity: [least, Infinity], call })
+const takes = (parameters: readonly ArgumentType[], call: TemplateFunction['call']): TemplateFunction => ({
+  parameters,
+  variadic: false,
+  call,
+})
+const takesMore = (parameters: readonly ArgumentType[], call: TemplateFunction['call']): TemplateFunction => ({
+  parameters,
+  variadic: true,
+  call,
+})
 
 /** JSON as Go's encoder writes it without HTML escaping; what is missing is null. */
 export const toJson = (value: Value): string =>
@@ -59,9 +71,16 @@ const indexOne = (value: Value, key: Value): Value => {
   if (typeof value !== 'string' && !isSlice(value)) throw new TemplateError(`can't index item of type ${typeName(value)}`)
   const list = typeof value === 'string' ? [...Buffer.from(value)] : value
   if (typeof key !== 'number' || !Number.isInteger(key))
-    throw new TemplateError(`cannot index slice/array with type ${typeName(key)}`)
+    throw new TemplateError(
+      `cannot index slice/array with ${key === null || key === undefined ? 'nil' : `type ${typeName(key)}`}`,
+    )
   if (key < 0 || key >= list.length) throw new TemplateError(`index out of range: ${key}`)
   return toValue(list[key])
+}
+
+const index = (value: Value, ...keys: readonly Value[]): Value => {
+  if (value === undefined || value === null) throw new TemplateError('index of untyped nil')
+  return keys.reduce(indexOne, value)
 }
 
 const slice = (value: Value, ...bounds: readonly Value[]): Value => {
@@ -111,7 +130,12 @@ const urlQuery = (value: string): string =>
     found === '%20' ? '+' : `%${found.charCodeAt(0).toString(16).toUpperCase()}`,
   )
 
-const title = (value: string): string => value.replace(/(?<![\p{L}\p{N}_])\p{L}/gu, (letter) => letter.toUpperCase())
+/** Case by Go's rules, letter by letter: none becomes two. */
+const mapCase = (value: string, map: (letter: string) => string): string =>
+  Array.from(value, (letter) => (Array.from(map(letter)).length === 1 ? map(letter) : letter)).join('')
+
+const title = (value: string): string =>
+  value.replace(/(?<![\p{L}\p{N}_])\p{L}/gu, (letter) => mapCase(letter, (one) => one.toUpperCase()))
 
 /** Blanks around a text that is not empty. */
 const padded = (value: Value, before: Value, after: Value): string => {
@@ -121,52 +145,52 @@ const padded = (value: Value, before: Value, after: Value): string => {
 }
 
 const truncate = (value: Value, size: Value): string => {
-  if (whole(size) < 0) throw new TemplateError(`slice bounds out of range [:${whole(size)}]`)
+  if (whole(size) < 0) throw new TemplateError(`runtime error: slice bounds out of range [:${whole(size)}]`)
   return Array.from(text(value)).slice(0, whole(size)).join('')
 }
-
-/** Every function of Go's text/template that prints or compares, and those that docker adds. */
-export const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
-  ['not', fixed(1, (value) => !isTrue(value))],
-  ['eq', any(1, (first, ...others) => comparable(others, () => others.some((other) => equal(first, other))))],
-  ['ne', fixed(2, (a, b) => !equal(a, b))],
-  ['lt', fixed(2, less)],
-  ['le', fixed(2, (a, b) => less(a, b) || equal(a, b))],
-  ['gt', fixed(2, (a, b) => !less(a, b) && !equal(a, b))],
-  ['ge', fixed(2, (a, b) => !less(a, b))],
-  ['len', fixed(1, length)],
-  ['index', any(1, (value, ...keys) => keys.reduce(indexOne, value))],
-  ['slice', any(1, slice)],
-  ['print', any(0, (...values) => sprint(values))],
-  ['println', any(0, (...values) => `${values.map(formatValue).join(' ')}\n`)],
-  ['printf', any(1, (format, ...values) => sprintf(text(format), values))],
-  ['html', any(0, (...values) => html(sprint(values)))],
-  ['js', any(0, (...values) => js(sprint(values)))],
-  ['urlquery', any(0, (...values) => urlQuery(sprint(values)))],
-  ['call', any(1, (method, ...args) => callMethod(method, args))],
-  ['json', fixed(1, toJson)],
-  ['split', fixed(2, split)],
-  ['join', fixed(2, join)],
-  ['title', fixed(1, (value) => title(text(value)))],
-  ['lower', fixed(1, (value) => text(value).toLowerCase())],
-  ['upper', fixed(1, (value) => text(value).toUpperCase())],
-  ['pad', fixed(3, padded)],
-  ['truncate', fixed(2, truncate)],
-])
 
 const comparable = (others: readonly Value[], compare: () => boolean): boolean => {
   if (others.length === 0) throw new TemplateError('missing argument for comparison')
   return compare()
 }
 
-const callMethod = (method: Value, args: readonly Value[]): Value => {
-  if (typeof method !== 'function') throw new TemplateError('non-function of type ' + typeName(method))
-  return toValue((method as Method)(...args))
+const call = (method: Value, ...args: readonly Value[]): Value => {
+  if (typeof method !== 'function') throw new TemplateError(`non-function of type ${typeName(method)}`)
+  return toValue(method(...args))
 }
+
+/** Every function of Go's text/template that prints or compares, and those that docker adds. */
+export const functions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
+  ['not', takes(['any'], (value) => !isTrue(value))],
+  ['eq', takesMore(['any'], (first, ...others) => comparable(others, () => others.some((other) => equal(first, other))))],
+  ['ne', takes(['any', 'any'], (a, b) => !equal(a, b))],
+  ['lt', takes(['any', 'any'], less)],
+  ['le', takes(['any', 'any'], (a, b) => less(a, b) || equal(a, b))],
+  ['gt', takes(['any', 'any'], (a, b) => !less(a, b) && !equal(a, b))],
+  ['ge', takes(['any', 'any'], (a, b) => !less(a, b))],
+  ['len', takes(['any'], length)],
+  ['index', takesMore(['any'], index)],
+  ['slice', takesMore(['any'], slice)],
+  ['print', takesMore([], (...values) => sprint(values))],
+  ['println', takesMore([], (...values) => `${values.map(formatValue).join(' ')}\n`)],
+  ['printf', takesMore(['string'], (format, ...values) => sprintf(text(format), values))],
+  ['html', takesMore([], (...values) => html(sprint(values)))],
+  ['js', takesMore([], (...values) => js(sprint(values)))],
+  ['urlquery', takesMore([], (...values) => urlQuery(sprint(values)))],
+  ['call', takesMore(['any'], call)],
+  ['json', takes(['any'], toJson)],
+  ['split', takes(['string', 'string'], split)],
+  ['join', takes(['any', 'string'], join)],
+  ['title', takes(['string'], (value) => title(text(value)))],
+  ['lower', takes(['string'], (value) => mapCase(text(value), (letter) => letter.toLowerCase()))],
+  ['upper', takes(['string'], (value) => mapCase(text(value), (letter) => letter.toUpperCase()))],
+  ['pad', takes(['string', 'int', 'int'], padded)],
+  ['truncate', takes(['string', 'int'], truncate)],
+])
 
 /** In the heading of a table these leave the heading as it is. */
 export const headingFunctions: ReadonlyMap<string, TemplateFunction> = new Map<string, TemplateFunction>([
   ...functions,
-  ...['json', 'title', 'lower', 'upper'].map((name) => [name, fixed(1, (value) => value)] as const),
-  ['truncate', fixed(2, (value) => value)],
+  ...['json', 'title', 'lower', 'upper'].map((name) => [name, takes(['any'], (value) => value)] as const),
+  ['truncate', takes(['any', 'int'], (value) => value)],
 ])

@@ -1,3 +1,4 @@
+import { quote } from '../go-quote.ts'
 import { TemplateError } from './template-error.ts'
 
 export type TokenKind =
@@ -39,12 +40,12 @@ const isWord = (character: string): boolean => /^[\p{L}\p{Nd}_]$/u.test(characte
 /** Go's `%#U`: `U+0023 '#'`. */
 const codePoint = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
-  const number = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
-  return /\p{C}/u.test(character) ? number : `${number} '${character}'`
+  const name = `U+${code.toString(16).toUpperCase().padStart(4, '0')}`
+  return /\p{C}/u.test(character) ? name : `${name} '${character}'`
 }
 
-const number =
-  /^[+-]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)/
+const numberPattern =
+  /^[+-]?(?:0[xX][0-9a-fA-F_]*|0[oO][0-7_]*|0[bB][01_]*|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?|(?=[^\p{L}\p{Nd}_]|$))/u
 
 /** The state of one run over a template's text (Go text/template/parse). */
 class Lexer {
@@ -187,13 +188,10 @@ class Lexer {
 
   #number(): true {
     // Only as much as a number can be long, so that a long action is not copied for each of its numbers.
-    const found = number.exec(this.#text.slice(this.#at, this.#at + 400))?.[0] ?? ''
+    const found = numberPattern.exec(this.#text.slice(this.#at, this.#at + 400))?.[0] ?? ''
     const end = this.#at + found.length
     const after = String.fromCodePoint(this.#text.codePointAt(end) ?? 0x20)
-    if (found === '' || isWord(after))
-      throw new TemplateError(
-        `bad number syntax: ${JSON.stringify(this.#text.slice(this.#at, found === '' ? end + 1 : end + after.length))}`,
-      )
+    if (isWord(after)) throw new TemplateError(`bad number syntax: ${quote(this.#text.slice(this.#at, end + after.length))}`)
     return this.#push('number', end)
   }
 

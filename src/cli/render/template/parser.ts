@@ -7,7 +7,7 @@ const maxDepth = 200
 
 const tokenText = ({ kind, text }: Token): string => {
   if (kind === 'end') return 'EOF'
-  if (kind === 'keyword') return `<${text}>`
+  if (kind === 'keyword' || kind === 'dot' || kind === 'nil') return `<${text}>`
   return text.length > 10 ? `${quote(text.slice(0, 10))}...` : quote(text)
 }
 
@@ -125,7 +125,7 @@ class Parser {
       this.#take()
       return [this.#control(kind, next.at)]
     }
-    if (next.kind === 'keyword') throw this.#unexpected(next, 'else')
+    if (next.kind === 'keyword') throw this.#unexpected(next, 'input')
     const [nodes, ending] = this.#list()
     if (ending !== 'end') throw this.#error(`expected end; found {{${ending}}}`)
     return nodes
@@ -213,17 +213,10 @@ class Parser {
     if (term === undefined || next.kind !== 'field') return term
     const names: string[] = []
     while (this.#peek().kind === 'field') names.push(this.#take().text.slice(1))
-    switch (term.kind) {
-      case 'field':
-      case 'variable':
-        return { ...term, at: next.at, names: [...term.names, ...names] }
-      case 'function':
-      case 'chain':
-      case 'pipeline':
-        return { kind: 'chain', at: next.at, of: term, names }
-      default:
-        throw this.#error(`unexpected . after term ${quote(operandText(term))}`)
-    }
+    if (term.kind === 'field' || term.kind === 'variable') return { ...term, at: next.at, names: [...term.names, ...names] }
+    if (term.kind === 'function' || term.kind === 'chain' || term.kind === 'pipeline')
+      return { kind: 'chain', at: next.at, of: term, names }
+    throw this.#error(`unexpected . after term ${quote(operandText(term))}`)
   }
 
   #term(): Operand | undefined {
@@ -231,25 +224,18 @@ class Parser {
     const { at, text } = token
     if (!startsOperand(token)) return undefined
     this.#take()
-    switch (token.kind) {
-      case 'identifier':
-        if (!this.#isFunction(text)) throw this.#error(`function ${quote(text)} not defined`)
-        return { kind: 'function', at, name: text }
-      case 'dot':
-      case 'nil':
-        return { kind: token.kind, at }
-      case 'bool':
-        return { kind: 'bool', at, value: text === 'true' }
-      case 'variable':
-        this.#checkVariable(text)
-        return { kind: 'variable', at, name: text, names: [] }
-      case 'field':
-        return { kind: 'field', at, names: [text.slice(1)] }
-      case '(':
-        return this.#parenthesized(at)
-      default:
-        return this.#literal(token)
+    if (token.kind === 'identifier') {
+      if (!this.#isFunction(text)) throw this.#error(`function ${quote(text)} not defined`)
+      return { kind: 'function', at, name: text }
     }
+    if (token.kind === 'variable') {
+      this.#checkVariable(text)
+      return { kind: 'variable', at, name: text, names: [] }
+    }
+    if (token.kind === 'dot' || token.kind === 'nil') return { kind: token.kind, at }
+    if (token.kind === 'bool') return { kind: 'bool', at, value: text === 'true' }
+    if (token.kind === 'field') return { kind: 'field', at, names: [text.slice(1)] }
+    return token.kind === '(' ? this.#parenthesized(at) : this.#literal(token)
   }
 
   #parenthesized(at: number): Operand {
@@ -263,13 +249,24 @@ class Parser {
 
   #literal({ kind, text, at }: Token): Operand {
     if (kind === 'raw') return { kind: 'string', at, value: text.slice(1, -1).replaceAll('\r', ''), text }
-    const value = kind === 'number' ? numberOf(text) : unquote(text)
-    if (typeof value === 'string' && kind === 'string') return { kind: 'string', at, value, text }
-    const points = typeof value === 'string' ? Array.from(value) : []
-    const code = typeof value === 'number' ? value : points.length === 1 ? points[0]?.codePointAt(0) : undefined
-    if (code !== undefined) return { kind: 'number', at, value: code, text }
-    if (kind === 'string') throw this.#error('invalid syntax')
-    throw this.#error(kind === 'number' ? `illegal number syntax: ${quote(text)}` : `malformed character constant: ${text}`)
+    if (kind === 'number') return { kind, at, value: this.#number(text), text }
+    const value = unquote(text)
+    if (value === undefined || (kind === 'character' && value === '')) throw this.#error('invalid syntax')
+    if (kind === 'string') return { kind, at, value, text }
+    const [point = '', ...more] = Array.from(value)
+    if (more.length > 0) throw this.#error(`malformed character constant: ${text}`)
+    return { kind: 'number', at, value: point.codePointAt(0) ?? 0, text }
+  }
+
+  /** Go's numbers, with `_` between digits, `0x`, `0o`, `0b` and a leading zero for octal. */
+  #number(text: string): number {
+    const digits = text.replace(/^[+-]/, '').replace(/(?<=[0-9a-fA-FxXoObB])_(?=[0-9a-fA-F])/g, '')
+    const octal = /^0[0-7]+$/.test(digits)
+    const value = octal ? parseInt(digits, 8) : digits === '' ? NaN : Number(digits)
+    if (!Number.isFinite(value)) throw this.#error(`illegal number syntax: ${quote(text)}`)
+    if (/^\d+$/.test(digits) && ((!octal && /^0\d/.test(digits)) || value >= 2 ** 64))
+      throw this.#error(`integer overflow: ${quote(text)}`)
+    return text.startsWith('-') ? -value : value
   }
 }
 
@@ -287,14 +284,6 @@ const operandKinds = new Set<TokenKind>([
   '(',
 ])
 const startsOperand = (token: Token): boolean => operandKinds.has(token.kind)
-
-/** Go's numbers, with `_` between digits, `0x`, `0o`, `0b` and a leading zero for octal. */
-const numberOf = (text: string): number | undefined => {
-  const sign = text.startsWith('-') ? -1 : 1
-  const digits = text.replace(/^[+-]/, '').replace(/(?<=[0-9a-fA-FxXoObB])_(?=[0-9a-fA-F])/g, '')
-  const value = /^0[0-7]+$/.test(digits) ? parseInt(digits, 8) : Number(digits)
-  return Number.isNaN(value) ? undefined : sign * value
-}
 
 /** Parses a template; `isFunction` tells which names may be called. Throws a TemplateError. */
 export const parse = (text: string, isFunction: (name: string) => boolean): readonly Node[] =>

@@ -23,8 +23,10 @@ const pad = (text: string, { flags, width = 0 }: Directive, numeric = false): st
 const signed = (text: string, { flags }: Directive): string =>
   text.startsWith('-') ? text : flags.includes('+') ? `+${text}` : flags.includes(' ') ? ` ${text}` : text
 
-const bad = (verb: string, value: Value): string =>
-  `%!${verb}(${value === undefined || value === null ? '<nil>' : `${typeName(value)}=${formatValue(value)}`})`
+const described = (value: Value): string =>
+  value === undefined || value === null ? '<nil>' : `${typeName(value)}=${formatValue(value)}`
+
+const bad = (verb: string, value: Value): string => `%!${verb}(${described(value)})`
 
 const bases: Readonly<Record<string, readonly [base: number, prefix: string]>> = {
   d: [10, ''],
@@ -54,16 +56,18 @@ const formatInteger = (value: number, directive: Directive): string => {
   return pad(signed(text, directive), directive, precision === undefined)
 }
 
+/** Go writes exponents with two digits at least. */
+const longExponent = (text: string): string => text.replace(/e([+-])(\d)$/, 'e$10$2')
+
 const formatFloat = (value: number, directive: Directive): string => {
   const { verb, precision } = directive
-  const exponent = (text: string): string => text.replace(/e([+-])(\d)$/, 'e$10$2')
   const lower = verb.toLowerCase()
   const digits = Math.min(precision ?? 6, 100)
   const text =
     lower === 'f'
       ? value.toFixed(digits)
       : lower === 'e'
-        ? exponent(value.toExponential(digits))
+        ? longExponent(value.toExponential(digits))
         : precision === undefined
           ? formatNumber(value)
           : formatG(value, precision)
@@ -78,7 +82,7 @@ const formatText = (value: string, directive: Directive): string => {
     const hex = Buffer.from(cut).toString('hex')
     return pad(verb === 'x' ? hex : hex.toUpperCase(), directive)
   }
-  return pad(cut, directive)
+  return pad(verb === 'v' && flags.includes('#') ? quote(cut) : cut, directive)
 }
 
 const verbsOf = (value: Value): string => {
@@ -103,32 +107,37 @@ const formatOne = (value: Value, directive: Directive): string => {
   return typeof value === 'string' ? formatText(value, directive) : pad(formatValue(value), directive)
 }
 
-const pattern = /%([-+# 0]*)(\*|\d+)?(?:\.(\*|\d+)?)?([\s\S])?/gu
+const pattern = /%([-+# 0]*)(\*|\d+)?(?:(\.)(\*|\d+)?)?(?:\[(\d+)\])?([\s\S])?/gu
 
 /** Go's fmt.Sprintf for the values of templates; mistakes show in the text as they do there (`%!d(string=x)`). */
 export const sprintf = (format: string, values: readonly Value[]): string => {
   let used = 0
+  let reordered = false
   const number = (text: string | undefined): number | undefined => {
     const value = text === '*' ? values[used++] : text === undefined ? undefined : Number(text)
     return typeof value === 'number' && Math.abs(value) <= maxWidth ? value : undefined
   }
-  const text = format.replace(pattern, (whole, flags: string, widthText?: string, precisionText?: string, verb?: string) => {
+  const replace = (
+    ...[, flags = '', widthText, point, precisionText, position, verb]: readonly (string | undefined)[]
+  ): string => {
     const width = number(widthText)
-    const precision =
-      number(precisionText) ?? (/\.(?!\*)/.test(whole.slice(0, -1)) && precisionText === undefined ? 0 : undefined)
+    const precision = number(precisionText) ?? (point !== undefined && precisionText === undefined ? 0 : undefined)
     if (verb === undefined) return '%!(NOVERB)'
     if (verb === '%') return '%'
+    if (position !== undefined) {
+      reordered = true
+      used = Number(position) - 1
+      if (used < 0 || used >= values.length) return `%!${verb}(BADINDEX)`
+    }
     if (used >= values.length) return `%!${verb}(MISSING)`
-    const directive: Directive = {
+    return formatOne(values[used++], {
       verb,
       flags: width !== undefined && width < 0 ? `${flags}-` : flags,
       ...(width === undefined ? {} : { width: Math.abs(width) }),
       ...(precision === undefined || precision < 0 ? {} : { precision }),
-    }
-    return formatOne(values[used++], directive)
-  })
-  const extra = values
-    .slice(used)
-    .map((value) => (value === undefined || value === null ? '<nil>' : `${typeName(value)}=${formatValue(value)}`))
+    })
+  }
+  const text = format.replace(pattern, replace)
+  const extra = reordered ? [] : values.slice(used).map(described)
   return extra.length === 0 ? text : `${text}%!(EXTRA ${extra.join(', ')})`
 }

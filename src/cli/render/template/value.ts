@@ -37,13 +37,10 @@ export const isTrue = (value: Value): boolean => {
   return isMap(value) ? Object.keys(value).length > 0 : Boolean(value)
 }
 
-/** Go's `%v` of a number: the shortest decimal, with an exponent of two digits from 1e21 up and below 1e-4. */
+/** Go's `%v` of a number: whole ones in full, others as the shortest decimal, with an exponent from 1e6 up and below 1e-4. */
 export const formatNumber = (value: number): string => {
-  if (Number.isNaN(value)) return 'NaN'
-  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf'
-  if (Object.is(value, -0)) return '-0'
   const size = Math.abs(value)
-  if (value === 0 || (size >= 1e-4 && size < 1e21)) return String(value)
+  if ((Number.isInteger(value) && size < 1e21) || (size >= 1e-4 && size < 1e6)) return String(value)
   return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2')
 }
 
@@ -71,13 +68,6 @@ export const sprint = (values: readonly Value[]): string =>
     })
     .join('')
 
-type Basic = boolean | number | string
-
-const basic = (value: Value): Basic => {
-  if (typeof value === 'boolean' || typeof value === 'number' || typeof value === 'string') return value
-  throw new TemplateError('invalid type for comparison')
-}
-
 /** Go's `eq` of two values: of one kind, or an error. */
 export const equal = (a: Value, b: Value): boolean => {
   if (a === undefined || a === null || b === undefined || b === null) return (a ?? null) === (b ?? null)
@@ -89,10 +79,10 @@ export const equal = (a: Value, b: Value): boolean => {
 
 /** Go's `lt` of two values: numbers or strings. */
 export const less = (a: Value, b: Value): boolean => {
-  const left = basic(a)
-  const right = basic(b)
-  if (typeof left !== typeof right) throw new TemplateError('incompatible types for comparison')
-  if (typeof left === 'boolean') throw new TemplateError('invalid type for comparison')
+  if (typeof a === 'number' && typeof b === 'number') return a < b
   // Go compares bytes of UTF-8, which is the order of code points.
-  return typeof left === 'string' ? Buffer.compare(Buffer.from(left), Buffer.from(String(right))) < 0 : left < right
+  if (typeof a === 'string' && typeof b === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0
+  throw new TemplateError(isOrdered(a) && isOrdered(b) ? 'incompatible types for comparison' : 'invalid type for comparison')
 }
+
+const isOrdered = (value: Value): boolean => typeof value === 'number' || typeof value === 'string'
