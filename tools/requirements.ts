@@ -18,7 +18,8 @@ export const has = (program: string): boolean =>
     }
   })
 
-const isDebian = (): boolean => existsSync('/etc/os-release') && /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))
+const isDebian = (): boolean =>
+  existsSync('/etc/os-release') && /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'))
 
 const apt = (...args: readonly string[]): boolean =>
   spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=600', ...args], {

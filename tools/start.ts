@@ -18,12 +18,18 @@ let hub: ChildProcess | undefined
 
 const say = (line: string): void => console.log(line)
 const title = (text: string): void => say(`\n${styleText('bold', text, { stream: process.stdout })}`)
-const shown = (args: readonly string[]): string => `$ gantry ${args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`
+const shown = (args: readonly string[]): string =>
+  `$ gantry ${args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`
 
 /** Runs gantry as a user would; its messages go to the terminal, what it prints is shown and answered. */
 const run = (...args: readonly string[]): string => {
   say(styleText('cyan', shown(args), { stream: process.stdout }))
-  const result = spawnSync(gantry, args, { cwd: checkout, env: environment, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const result = spawnSync(gantry, args, {
+    cwd: checkout,
+    env: environment,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   process.stdout.write(result.stdout)
   if (result.status !== 0) throw new Error(`gantry ${args[0]} ended with status ${result.status ?? result.signal}`)
   return result.stdout.trim()
@@ -65,7 +71,8 @@ const prepareContext = (): string => {
 
 const main = async (): Promise<void> => {
   const missing = install([...runtimeRequirements, ['busybox', 'busybox-static']], say)
-  if (missing.length > 0) throw new Error(`${missing.join(', ')} could not be installed; 'bin/gantry doctor' says what each is for`)
+  if (missing.length > 0)
+    throw new Error(`${missing.join(', ')} could not be installed; 'bin/gantry doctor' says what each is for`)
   const port = await freePort()
   const image = `127.0.0.1:${port}/examples/hello:1`
 
@@ -100,7 +107,10 @@ const main = async (): Promise<void> => {
     title('6. Stop')
     if (containers.length > 0) run('rm', '-f', 'one', 'two')
   }
-  if (keep) say(`\nThe hub stays at http://127.0.0.1:${port} (process ${hub.pid}), its data in ${folder}\nto use it: GANTRY_ROOT=${environment.GANTRY_ROOT} bin/gantry images`)
+  if (keep)
+    say(
+      `\nThe hub stays at http://127.0.0.1:${port} (process ${hub.pid}), its data in ${folder}\nto use it: GANTRY_ROOT=${environment.GANTRY_ROOT} bin/gantry images`,
+    )
 }
 
 const cleanUp = (): void => {

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Engine } from '../engine/engine.ts'
+import { defaultRoot, defaultRunFolder } from '../lib/default-folders.ts'
 import { GantryError } from '../lib/errors.ts'
 import { hostPlatform } from '../oci/platform.ts'
 import type { CliContext } from './command.ts'
@@ -18,16 +19,6 @@ export const globalFlags = {
   help: { type: 'boolean', short: 'h', help: 'Show the help' },
 } as const
 
-const isRoot = (): boolean => process.getuid?.() === 0
-
-const defaultRoot = (environment: NodeJS.ProcessEnv): string =>
-  environment.GANTRY_ROOT ||
-  (isRoot() ? '/var/lib/gantry' : join(environment.XDG_DATA_HOME || join(homedir(), '.local', 'share'), 'gantry'))
-
-const defaultRunFolder = (environment: NodeJS.ProcessEnv, root: string): string =>
-  environment.GANTRY_RUN ||
-  (isRoot() ? '/run/gantry' : environment.XDG_RUNTIME_DIR ? join(environment.XDG_RUNTIME_DIR, 'gantry') : join(root, 'run'))
-
 const storageDriver = (name: string | undefined): 'erofs' | 'folder' | undefined => {
   if (name === undefined || name === 'erofs' || name === 'folder') return name
   throw new GantryError('invalid_argument', 'USAGE', `unknown storage driver: ${name}`, { hint: 'erofs and folder are known' })
@@ -36,12 +27,13 @@ const storageDriver = (name: string | undefined): 'erofs' | 'folder' | undefined
 /** Builds what a command works with from the process it runs in. */
 export const createContext = (flags: FlagValues<typeof globalFlags>, controller: AbortController): CliContext => {
   const environment = process.env
-  const root = resolve(flags.root ?? defaultRoot(environment))
+  const facts = { environment, home: homedir(), superuser: process.getuid?.() === 0 }
+  const root = resolve(flags.root ?? defaultRoot(facts))
   const driver = storageDriver(flags['storage-driver'] ?? environment.GANTRY_STORAGE_DRIVER)
   const warn = (line: string): void => void process.stderr.write(`${line}\n`)
   const engine = new Engine({
     root,
-    runFolder: resolve(defaultRunFolder(environment, root)),
+    runFolder: resolve(defaultRunFolder(facts, root)),
     ...(driver === undefined ? {} : { storageDriver: driver }),
     environment,
     // containers are Linux's: on other systems images are chosen for the Linux of the same processor

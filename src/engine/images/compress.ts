@@ -1,5 +1,5 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { createImage } from '../../content/mutate.ts'
+import { readFile } from 'node:fs/promises'
+import { createManifest } from '../../content/mutate.ts'
 import type { Image, ImageLayer } from '../../content/interfaces.ts'
 import { systemCode } from '../../lib/errors.ts'
 import { compress } from '../../lib/compression.ts'
@@ -26,7 +26,7 @@ export const compressImage = async (
   const store = await engine.content()
   const layers = await mapConcurrent(image.layers, 2, async (layer) => await compressLayer(engine, layer, options))
   const config = image.manifest.config
-  const compressed = await createImage(store, {
+  const compressed = await createManifest(store, {
     config,
     layers,
     ...(image.manifest.annotations === undefined ? {} : { annotations: image.manifest.annotations }),
@@ -46,7 +46,6 @@ const compressLayer = async (engine: Engine, layer: ImageLayer, options: Abortab
   if (known !== undefined && (await store.has(known))) return known
   const tar = await store.open(layer.blob, options)
   const descriptor = await store.ingest(compress(tar, 'gzip'), mediaTypes.ociLayerGzip, options)
-  await mkdir(folder, { recursive: true })
   await writeFileAtomic(record, JSON.stringify(descriptor))
   return descriptor
 }

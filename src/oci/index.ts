@@ -1,0 +1,10 @@
+// The library's `gantry/oci`: the data of the image and distribution specifications, without input or output.
+export { chainIds } from './chain-id.ts'
+export type { Descriptor, Platform } from './descriptor.ts'
+export { createDigester, digestOf, isDigest, parseDigest, type ChainId, type Digest, type DiffId } from './digest.ts'
+export { parseImageConfig, type ExecutionConfig, type HistoryEntry, type ImageConfig } from './image-config.ts'
+export { parseIndex, parseManifest, parseManifestOrIndex, type Index, type Manifest } from './manifest.ts'
+export { mediaTypes } from './media-type.ts'
+export { matchPlatform, platformVector } from './platform-match.ts'
+export { displayPlatform, formatPlatform, normalizePlatform, parsePlatform } from './platform.ts'
+export { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from './reference.ts'
