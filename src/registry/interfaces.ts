@@ -1,7 +1,8 @@
+import type { FileHandle } from 'node:fs/promises'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import type { ByteRange } from '../content/interfaces.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import type { Digest } from '../oci/digest.ts'
+import type { Digest, DigestAlgorithm } from '../oci/digest.ts'
 
 /** A page of an ordered list: at most `limit` names after `last`. */
 export interface PageRequest {
@@ -25,7 +26,8 @@ export interface RegistryRepository {
   deleteBlob(digest: Digest): Promise<boolean>
   /** Makes a blob of another repository visible here; false if `from` does not have it. */
   mount(digest: Digest, from: string): Promise<boolean>
-  beginUpload(): Promise<Upload>
+  /** `algorithm`: of the digest that the upload will end with, if known; another costs a second reading. Default sha256. */
+  beginUpload(options?: { readonly algorithm?: DigestAlgorithm }): Promise<Upload>
   /** `not_found` for an unknown or ended upload. */
   resumeUpload(id: string): Promise<Upload>
   /** By tag or digest. */
@@ -45,8 +47,24 @@ export interface Upload {
   readonly id: string
   /** Bytes received so far. */
   readonly offset: number
-  append(chunk: ByteStream, options?: Abortable): Promise<void>
-  /** Ends the upload; `invalid_argument` DIGEST_INVALID if the bytes are not those of the digest. */
+  /**
+   * Adds bytes at the end. When the stream fails, what came before stays and `offset` tells. `conflict` while another append or
+   * commit is under way. `algorithm` may still be chosen with the first byte.
+   */
+  append(chunk: ByteStream, options?: Abortable & { readonly algorithm?: DigestAlgorithm }): Promise<void>
+  /** Ends the upload, also if the bytes are not those of the digest: `invalid_argument` DIGEST_INVALID. */
   commit(expected: Digest): Promise<Descriptor>
+  /** Ends the upload, also one that another request is at work on. */
   abort(): Promise<void>
+}
+
+/** A repository whose blobs are files, which a server can send without a stream in between. */
+export interface FileBackedRepository {
+  /** The caller closes the handle. Undefined if there is no such blob. */
+  openBlobFile(digest: Digest): Promise<{ readonly handle: FileHandle; readonly size: number } | undefined>
+}
+
+/** A storage that can say which repositories have a blob, for mounts that name no repository. */
+export interface BlobLocator {
+  repositoriesWith(digest: Digest): AsyncIterable<string>
 }
