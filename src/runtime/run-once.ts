@@ -91,6 +91,15 @@ const loggedError = async (path: string): Promise<string | undefined> => {
   })
   return text
     .split('\n')
-    .flatMap((line) => [/"level":\s*"error"/.test(line) ? /"msg":\s*("(?:[^"\\]|\\.)*")/.exec(line)?.[1] : undefined])
+    .map(errorOf)
     .findLast((message) => message !== undefined)
+}
+
+const errorOf = (line: string): string | undefined => {
+  try {
+    const { level, msg } = JSON.parse(line) as { readonly level?: unknown; readonly msg?: unknown }
+    return level === 'error' && typeof msg === 'string' ? msg : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -98,12 +98,18 @@ export class TestSandbox implements AsyncDisposable {
     }
   }
 
+  /** Where a container goes; it is taken away at the end. */
+  place(spec: ContainerSpec): ContainerPlace {
+    const place = { id: spec.id, folder: join(this.base, spec.id) }
+    this.#places.push(place)
+    return place
+  }
+
   async create(
     spec: ContainerSpec,
     more: Partial<CreateContainerOptions> = {},
   ): Promise<ContainerPlace & { readonly pid: number; readonly monitorPid: number }> {
-    const place = { id: spec.id, folder: join(this.base, spec.id) }
-    this.#places.push(place)
+    const place = this.place(spec)
     const root = more.root ?? (await this.root())
     const created = await createContainer(this.tools, {
       spec,

@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isGantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
 import type { Abortable } from '../lib/bytes.ts'
-import { killContainer, readExit, type ContainerPlace } from './container.ts'
+import { containerState, killContainer, readExit, type ContainerPlace } from './container.ts'
 import type { RuntimeTools } from './detect-runtime.ts'
 import { closed, lifeReader, monitorFiles } from './monitor.ts'
 
@@ -15,10 +16,12 @@ export const waitContainer = async (tools: RuntimeTools, place: ContainerPlace, 
   await monitorEnd(place.folder, options.signal)
   const ended = await readExit(place.folder)
   if (ended !== undefined) return ended.exitStatus
-  try {
-    await killContainer(tools, place, 'KILL')
-  } catch (error) {
-    if (!isGantryError(error, 'conflict')) throw error
+  for (let state = await containerState(tools, place); state !== undefined && state.status !== 'exited';) {
+    await killContainer(tools, place, 'KILL').catch((error: unknown) => {
+      if (!isGantryError(error, 'conflict')) throw error
+    })
+    await sleep(10)
+    state = await containerState(tools, place)
   }
   return 128 + SIGKILL
 }
