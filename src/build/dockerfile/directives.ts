@@ -1,0 +1,54 @@
+import { sourceError, type SourceRange } from './source.ts'
+import { trimStart } from './text.ts'
+
+/** What the parser directives at the top of a Dockerfile say (Dockerfile reference §Parser directives). */
+export interface Directives {
+  /** The character that escapes and that continues a line. */
+  readonly escape: '\\' | '`'
+  /** The frontend image that the file asks for. */
+  readonly syntax?: string
+  /** Options of the checks: `skip=…;error=true`. */
+  readonly check?: string
+}
+
+const pattern = /^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(\S.*)$/
+
+/** Reads the directives line by line; anything that is none ends them. */
+export class DirectiveReader {
+  #escape: Directives['escape'] = '\\'
+  readonly #seen = new Map<string, string>()
+  #done = false
+
+  /** Takes the next line of the file, without its leading blanks; true if it was a directive. */
+  read(line: string, range: SourceRange): boolean {
+    if (this.#done) return false
+    const match = line.startsWith('#') ? pattern.exec(trimStart(line.slice(1)).trimEnd()) : null
+    const [name = '', value = ''] = [match?.[1]?.toLowerCase(), match?.[2]]
+    if (name !== 'syntax' && name !== 'escape' && name !== 'check') {
+      this.#done = true
+      return false
+    }
+    if (this.#seen.has(name)) throw sourceError(range, 'DIRECTIVE_REPEATED', `only one ${name} parser directive can be used`)
+    this.#seen.set(name, value)
+    if (name !== 'escape') return true
+    if (value !== '\\' && value !== '`')
+      throw sourceError(range, 'ESCAPE_INVALID', `invalid escape token '${value}' does not match \` or \\`)
+    this.#escape = value
+    return true
+  }
+
+  /** What holds for the lines that follow. */
+  get escape(): Directives['escape'] {
+    return this.#escape
+  }
+
+  get directives(): Directives {
+    const syntax = this.#seen.get('syntax')
+    const check = this.#seen.get('check')
+    return {
+      escape: this.#escape,
+      ...(syntax === undefined ? {} : { syntax }),
+      ...(check === undefined ? {} : { check }),
+    }
+  }
+}
