@@ -9,7 +9,7 @@ export const printRows = async <R extends object>(
   rows: readonly R[],
   columns: Readonly<Partial<Record<keyof R & string, string>>>,
   format?: string,
-  more: Readonly<Partial<Record<keyof R & string, string>>> = {},
+  more?: Readonly<Partial<Record<keyof R & string, string>>>,
 ): Promise<void> => {
   if (format === undefined || format === 'table') {
     const { renderTable } = await import('./render/table.ts')

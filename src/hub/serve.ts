@@ -9,8 +9,8 @@ export interface HubOptions {
 }
 
 export interface Hub {
-  /** `host:port` that it listens on. */
-  readonly address: string
+  /** `http://host:port` that it listens on. */
+  readonly url: string
   /** Takes no new requests and resolves when those under way are done. */
   close(): Promise<void>
 }
@@ -18,5 +18,12 @@ export interface Hub {
 /** Starts a hub: a registry on the file system. */
 export const serveHub = async (options: HubOptions): Promise<Hub> => {
   const storage = await openFilesystemStorage({ folder: options.folder })
-  return await createRegistryServer({ storage, listen: { host: options.host, port: options.port } })
+  const server = await createRegistryServer({ storage, listen: { host: options.host, port: options.port } })
+  return {
+    url: server.address.url,
+    close: async () => {
+      await server.close()
+      await storage[Symbol.asyncDispose]()
+    },
+  }
 }

@@ -14,7 +14,7 @@ export const command = defineCommand({
     const { host, port } = parseListen(flags.listen ?? context.environment.GANTRY_HUB_LISTEN ?? '127.0.0.1:5000')
     const folder = context.engine.path('hub')
     const hub = await serveHub({ folder, host, port })
-    context.print(`gantry hub listens on http://${hub.address}, data in ${folder}`)
+    context.print(`gantry hub listens on ${hub.url}, data in ${folder}`)
     await new Promise<void>((resolve) => {
       if (context.signal.aborted) resolve()
       context.signal.addEventListener('abort', () => resolve(), { once: true })

@@ -25,11 +25,8 @@ export const command = defineCommand({
         reportError(error, false, 'inspect')
       }
     }
-    if (flags.format === undefined) context.print(JSON.stringify(found, undefined, 4))
-    else if (found.length > 0) {
-      const { formatRows } = await import('../render/format.ts')
-      context.stdout.write(formatRows(flags.format, found as readonly Record<string, unknown>[], {}))
-    }
+    const { formatInspect } = await import('../render/format.ts')
+    context.stdout.write(formatInspect(flags.format, found))
     return failed ? 1 : 0
   },
 })

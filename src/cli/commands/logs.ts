@@ -25,14 +25,14 @@ export const command = defineCommand({
     const now = context.now().getTime()
     const lines = await containerLogs(context.engine, name, {
       follow: flags.follow === true,
+      timestamps: flags.timestamps === true,
       signal: context.signal,
       ...(tail === undefined ? {} : { tail }),
-      ...(flags.since === undefined ? {} : { since: parseTime(flags.since, now) }),
-      ...(flags.until === undefined ? {} : { until: parseTime(flags.until, now) }),
+      ...(flags.since === undefined ? {} : { since: parseTime(flags.since, now).getTime() }),
+      ...(flags.until === undefined ? {} : { until: parseTime(flags.until, now).getTime() }),
     })
     for await (const line of lines) {
       const stream = line.stream === 'stderr' ? context.stderr : context.stdout
-      if (flags.timestamps === true) stream.write(`${line.time} `)
       if (!stream.write(line.bytes)) await new Promise((resolve) => stream.once('drain', resolve))
     }
   },

@@ -11,6 +11,7 @@ const unescape = (format: string): string =>
     .replaceAll('\\t', '\t')
     .replaceAll('\\n', '\n')
 
+/** docker's lists write the fields of a row in the order of their names. */
 const sorted = (row: Row): Row => Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)))
 
 const tablePrefix = 'table'
@@ -23,11 +24,11 @@ export const formatRows = (format: string, rows: readonly Row[], headings: Reado
   if (format === 'json') return rows.map((row) => `${toJson(sorted(row))}\n`).join('')
   if (!format.startsWith(tablePrefix)) {
     const template = parseTemplate(unescape(format))
-    return rows.map((row) => `${template.execute(row)}\n`).join('')
+    return rows.map((row) => `${template.execute(sorted(row))}\n`).join('')
   }
   const all = Object.keys(headings).map((field) => `{{.${field}}}`)
   const template = parseTemplate(unescape(format.slice(tablePrefix.length)) || all.join('\t'))
-  const lines = [template.executeHeading(headings), ...rows.map((row) => template.execute(row))]
+  const lines = [template.executeHeading(headings), ...rows.map((row) => template.execute(sorted(row)))]
   return alignColumns(lines.map((line) => `${line}\n`).join(''))
 }
 

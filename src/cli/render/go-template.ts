@@ -9,7 +9,7 @@ import { toValue } from './template/value.ts'
 export interface Template {
   /** The text for a value of JSON; its object's fields are what `.Field` names, functions in it are methods. */
   execute(data: unknown): string
-  /** As execute(), for the heading of a table: functions that change text leave it as it is. */
+  /** As execute(), for the heading of a table: functions that change text leave it as it is, and a field may lack a heading. */
   executeHeading(data: unknown): string
 }
 
@@ -47,13 +47,13 @@ export const parseTemplate = (text: string): Template => {
       throw failure(text, error)
     }
   })()
-  const run = (data: unknown, known: typeof functions): string => {
+  const run = (data: unknown, heading: boolean): string => {
     try {
       const value = toValue(data)
-      return new Execution(known, value).run(nodes, value)
+      return new Execution(heading ? headingFunctions : functions, value, !heading).run(nodes, value)
     } catch (error) {
       throw failure(text, error, fieldHint(data))
     }
   }
-  return { execute: (data) => run(data, functions), executeHeading: (data) => run(data, headingFunctions) }
+  return { execute: (data) => run(data, false), executeHeading: (data) => run(data, true) }
 }

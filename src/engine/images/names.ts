@@ -1,6 +1,5 @@
 import type { DiskStore } from '../../content/interfaces.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
-import { isDigest } from '../../oci/digest.ts'
 
 /**
  * Names an image. What had the name before stays as a dangling image, under its digest, until it is removed or pruned: nobody's
@@ -16,5 +15,4 @@ export const nameImage = async (store: DiskStore, name: string, target: Descript
   )
     await store.tag(before.digest, before)
   await store.tag(name, target)
-  if (!isDigest(name) && names.some((named) => named.name === target.digest)) await store.untag(target.digest)
 }

@@ -29,12 +29,15 @@ const maxOutput = 64 << 20
 /** One run of a template over one value (Go text/template exec.go). */
 export class Execution {
   readonly #functions: ReadonlyMap<string, TemplateFunction>
+  readonly #strict: boolean
   readonly #variables: Variable[]
   readonly #output: string[] = []
   #size = 0
 
-  constructor(functions: ReadonlyMap<string, TemplateFunction>, data: Value) {
+  /** With `strict` a field that a struct does not have is an error, else a missing value. */
+  constructor(functions: ReadonlyMap<string, TemplateFunction>, data: Value, strict: boolean) {
     this.#functions = functions
+    this.#strict = strict
     this.#variables = [{ name: '$', value: data }]
   }
 
@@ -205,7 +208,7 @@ export class Execution {
     let value = start
     for (const name of names) {
       if (typeof value === 'function') value = toValue(value())
-      value = fieldOf(value, name, operand)
+      value = fieldOf(value, name, operand, this.#strict)
     }
     const given = args()
     if (typeof value === 'function') return toValue(value(...given))
@@ -239,14 +242,14 @@ const checkArgument = (type: ArgumentType, value: Value, operand: Operand): Valu
   )
 }
 
-const fieldOf = (value: Value, name: string, operand: Operand): Value => {
+const fieldOf = (value: Value, name: string, operand: Operand, strict: boolean): Value => {
   const fail = (message: string): never => {
     throw new TemplateError(message, operand.at, operandText(operand))
   }
   if (value === undefined) return undefined
   if (value === null) return fail(`nil pointer evaluating interface {}.${name}`)
   if (!isMap(value)) return fail(`can't evaluate field ${name} in type ${typeName(value)}`)
-  if (!Object.hasOwn(value, name)) return isStruct(value) ? fail(`map has no entry for key ${quote(name)}`) : undefined
+  if (!Object.hasOwn(value, name)) return strict && isStruct(value) ? fail(`map has no entry for key ${quote(name)}`) : undefined
   const found = toValue(value[name])
   if (found !== null) return found
   return nilSlices.has(name) ? nilSlice : nilMaps.has(name) ? nilMap : null
