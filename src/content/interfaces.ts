@@ -70,21 +70,22 @@ export interface SmallBlobReader {
   read(descriptor: Descriptor, limit?: number): Buffer
 }
 
-/** A name in the local store and what it names: a manifest or an index. */
+/** A manifest or index that the local store keeps, and its name; a dangling image has none. */
 export interface NamedDescriptor {
-  readonly name: string
+  readonly name?: string
   readonly descriptor: Descriptor
 }
 
 /**
  * The local store: an OCI image layout on disk (image-spec image-layout.md) that many processes use at once. Names are opaque
- * strings here, by custom full normalised references (`docker.io/library/alpine:3`); one digest may have several. Readers take no lock.
+ * strings here, by custom full normalised references (`docker.io/library/alpine:3`); one digest may have several. A bare digest as a
+ * name (`tag(target.digest, target)`) keeps the image without a name, until it gets one. Readers take no lock.
  */
 export interface DiskStore extends ContentStore, ImageSource, ImageSink, ResumableSink, SmallBlobReader {
   readonly folder: string
-  /** Every name, in the order of first naming. */
+  /** All that is kept, in the order of first naming. */
   names(): Promise<readonly NamedDescriptor[]>
-  /** True if there was such a name. The content stays until it is collected. */
+  /** True if there was such a name, or such a nameless digest. The content stays until it is collected. */
   untag(name: string): Promise<boolean>
   /**
    * Takes a blob that is a file on this machine already, as a hard link where the file system can. The caller promises that the
