@@ -70,7 +70,7 @@ const containerProcess = (
     user: { uid, gid, additionalGids },
     args: spec.args,
     env: processEnvironment(spec.env, { hostname, home, terminal: spec.terminal }),
-    cwd: posix.normalize(spec.workingFolder),
+    cwd: posix.resolve('/', spec.workingFolder),
     // execve(2) takes the rest from all users but root; saying so keeps what runs before it from having more
     capabilities:
       uid === 0 ? { bounding: capabilities, effective: capabilities, permitted: capabilities } : { bounding: capabilities },

@@ -24,7 +24,7 @@ export const missingMountPoints = (root: string, destinations: readonly string[]
     if (rest.length === 0) continue
     parents.set(found, lstatSync(join(root, found)))
     let path = found
-    for (const name of rest) missing.push((path = join(path, name)))
+    for (const name of rest) missing.push((path = `${path}/${name}`))
   }
   return {
     missing: [...new Set(missing)],
