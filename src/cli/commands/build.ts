@@ -1,0 +1,74 @@
+import { writeFile } from 'node:fs/promises'
+import { buildImage } from '../../engine/build.ts'
+import { GantryError } from '../../lib/errors.ts'
+import { parsePlatform } from '../../oci/platform.ts'
+import { defineCommand } from '../command.ts'
+import { openProgress } from '../progress.ts'
+import { progressFlag, registryFlags } from '../registry-flags.ts'
+
+export const command = defineCommand({
+  usage: 'build [OPTIONS] PATH | -',
+  summary: 'Build an image from a Dockerfile and a folder of files',
+  flags: {
+    'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
+    'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
+    file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
+    iidfile: { type: 'string', value: 'FILE', help: 'Write the image ID to a file' },
+    label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
+    network: { type: 'string', help: 'Network of RUN steps: default, host or none' },
+    'no-cache': { type: 'boolean', help: 'Do every step anew' },
+    platform: { type: 'string', help: 'Platform of the image' },
+    progress: progressFlag,
+    pull: { type: 'boolean', help: 'Ask the registry for newer base images' },
+    quiet: { type: 'boolean', short: 'q', help: 'Print only the image ID' },
+    tag: { type: 'list', short: 't', value: 'NAME[:TAG]', help: 'Name the image' },
+    target: { type: 'string', help: 'Stop at this stage' },
+    ...registryFlags,
+  },
+  arity: [1, 1],
+  examples: ['gantry build -t hello:1 .', 'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .'],
+  async run(context, [path = ''], flags) {
+    if (path === '-' && flags.file === '-')
+      throw new GantryError('invalid_argument', 'USAGE', 'invalid argument: cannot use stdin for both build context and dockerfile')
+    const quiet = flags.quiet === true
+    await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
+    const result = await buildImage(context.engine, {
+      context: path === '-' ? context.stdin : path,
+      tags: flags.tag,
+      buildArgs: pairs(flags['build-arg'], context.environment),
+      labels: pairs(flags.label, {}),
+      extraHosts: flags['add-host'],
+      noCache: flags['no-cache'] === true,
+      pull: flags.pull === true,
+      network: network(flags.network),
+      signal: context.signal,
+      onEvent: (event) => progress.build(event),
+      ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
+      ...(flags.target === undefined ? {} : { target: flags.target }),
+      ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform, context.engine.options.platform) }),
+    })
+    await progress.close()
+    if (flags.iidfile !== undefined) await writeFile(flags.iidfile, result.id)
+    if (quiet) context.print(result.id)
+    else {
+      context.print(`Successfully built ${result.id.slice(7, 19)}`)
+      for (const tag of result.tags) context.print(`Successfully tagged ${tag}`)
+    }
+  },
+})
+
+/** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
+const pairs = (words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    words.flatMap((word) => {
+      const at = word.indexOf('=')
+      const value = at < 0 ? environment[word] : word.slice(at + 1)
+      return value === undefined ? [] : [[at < 0 ? word : word.slice(0, at), value] as const]
+    }),
+  )
+
+const network = (name: string | undefined): 'host' | 'none' => {
+  if (name === undefined || name === 'default' || name === 'host') return 'host'
+  if (name === 'none') return 'none'
+  throw new GantryError('unsupported', 'NETWORK', `Cannot build with network "${name}": only host and none are there`, { hint: 'use --network host or --network none' })
+}
