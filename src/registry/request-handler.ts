@@ -46,7 +46,7 @@ const fail = (exchange: Exchange, path: string, error: unknown): void => {
   const { status, ...body } = problem(error)
   const isOurs = status >= 500 && !isGantryError(error, 'canceled')
   if (isOurs) exchange.emit({ kind: 'failed', method: request.method ?? '', path, error })
-  if (response.headersSent || request.destroyed) {
+  if (response.headersSent || response.destroyed) {
     response.destroy()
     return
   }

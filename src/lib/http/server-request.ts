@@ -39,7 +39,8 @@ export const requestLength = (request: IncomingMessage): number | undefined => {
 export async function* requestBody(request: IncomingMessage, response: ServerResponse): ByteStream {
   if (/^100-continue$/i.test(request.headers.expect ?? '') && !response.headersSent) response.writeContinue()
   try {
-    for await (const chunk of request) yield chunk as Buffer
+    // not destroyed when the reader stops early: that would close the connection before the answer
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk as Buffer
   } catch (error) {
     if (systemCode(error) !== 'ECONNRESET' && request.complete) throw error
     throw new GantryError('canceled', 'CONNECTION_LOST', `Cannot read the request: ${messageOf(error)}`, { cause: error })
