@@ -27,12 +27,12 @@ export class Screen {
     return rows === 0 ? '' : `\r\u001b[${rows}A`
   }
 
-  /** Draws the block anew, with `above` as lasting lines before it. The lines must fit the terminal. */
+  /** Draws the block anew, with `above` as lasting lines before it. The block's lines must be narrower than the terminal. */
   draw(lines: readonly string[], above: readonly string[] = []): void {
-    const all = [...above, ...lines].map((line) => `${line}${clearLine}\n`).join('')
-    this.#target.write(
-      `${this.#hidden ? '' : hideCursor}${this.#home()}${all}${lines.length < this.#drawn.length ? clearBelow : ''}`,
-    )
+    const lasting = above.length === 0 ? '' : `${clearBelow}${above.join('\n')}\n`
+    const block = lines.map((line) => `${line}${clearLine}\n`).join('')
+    const rest = lines.length < this.#drawn.length ? clearBelow : ''
+    this.#target.write(`${this.#hidden ? '' : hideCursor}${this.#home()}${lasting}${block}${rest}`)
     this.#hidden = true
     this.#drawn = lines
   }

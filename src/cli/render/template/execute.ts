@@ -24,15 +24,17 @@ const isStruct = (map: Readonly<Record<string, unknown>>): boolean => {
   return keys.length > 0 && keys.every((key) => goField.test(key))
 }
 
+/** A template ends, however large the numbers in it are: characters, and turns of all its ranges together. */
 const maxOutput = 64 << 20
+const maxIterations = 1_000_000
 
 /** One run of a template over one value (Go text/template exec.go). */
 export class Execution {
   readonly #functions: ReadonlyMap<string, TemplateFunction>
   readonly #strict: boolean
   readonly #variables: Variable[]
-  readonly #output: string[] = []
-  #size = 0
+  #output = ''
+  #iterations = 0
 
   /** With `strict` a field that a struct does not have is an error, else a missing value. */
   constructor(functions: ReadonlyMap<string, TemplateFunction>, data: Value, strict: boolean) {
@@ -43,13 +45,12 @@ export class Execution {
 
   run(nodes: readonly Node[], dot: Value): string {
     this.#walkAll(nodes, dot)
-    return this.#output.join('')
+    return this.#output
   }
 
   #write(text: string): void {
-    this.#size += text.length
-    if (this.#size > maxOutput) throw new TemplateError('output too large')
-    this.#output.push(text)
+    if (this.#output.length + text.length > maxOutput) throw new TemplateError('output too large')
+    this.#output += text
   }
 
   #walkAll(nodes: readonly Node[], dot: Value): Jump {
@@ -101,6 +102,7 @@ export class Execution {
     let any = false
     for (const [key, element] of elements) {
       any = true
+      if (++this.#iterations > maxIterations) throw new TemplateError('too many iterations')
       const values = variables.length === 1 ? [element] : [key, element]
       const jump = this.#scope(() => {
         for (const [index, name] of variables.entries()) this.#store(name, values[index], assigns)

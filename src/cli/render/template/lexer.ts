@@ -45,7 +45,7 @@ const codePoint = (character: string): string => {
 }
 
 const numberPattern =
-  /^[+-]?(?:0[xX][0-9a-fA-F_]*|0[oO][0-7_]*|0[bB][01_]*|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?|(?=[^\p{L}\p{Nd}_]|$))/u
+  /^[+-]?(?:0[xX][0-9a-fA-F_]*|0[oO][0-7_]*|0[bB][01_]*|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)?/
 
 /** The state of one run over a template's text (Go text/template/parse). */
 class Lexer {
@@ -60,7 +60,7 @@ class Lexer {
 
   run(): readonly Token[] {
     try {
-      while (this.#outside()) while (this.#inside());
+      for (let found = this.#outside(); found !== 'end'; found = this.#outside()) if (found === 'action') while (this.#inside());
       this.#push('end', this.#text.length)
     } catch (error) {
       if (!(error instanceof TemplateError)) throw error
@@ -75,8 +75,8 @@ class Lexer {
     return true
   }
 
-  /** Text up to the next action and the action's beginning; false at the end of the template. */
-  #outside(): boolean {
+  /** Text up to the next action and the action's beginning, or a whole comment. */
+  #outside(): 'action' | 'comment' | 'end' {
     const open = this.#text.indexOf('{{', this.#at)
     const end = open === -1 ? this.#text.length : open
     const trims = open !== -1 && this.#text[open + 2] === '-' && spaces.includes(this.#text[open + 3] ?? 'x')
@@ -84,23 +84,22 @@ class Lexer {
     const kept = trims ? text.trimEnd().length : text.length
     if (kept > 0) this.#push('text', this.#at + kept)
     this.#at = end
-    if (open === -1) return false
+    if (open === -1) return 'end'
+    const begin = open + (trims ? 4 : 2)
+    if (this.#text.startsWith('/*', begin)) return this.#comment(begin)
     this.#push('open', open + 2)
-    if (trims) this.#at += 2
-    if (this.#text.startsWith('/*', this.#at)) return this.#comment()
+    this.#at = begin
     this.#depth = 0
-    return true
+    return 'action'
   }
 
-  #comment(): boolean {
-    this.#tokens.pop()
-    const end = this.#text.indexOf('*/', this.#at + 2)
+  #comment(begin: number): 'comment' {
+    const end = this.#text.indexOf('*/', begin + 2)
     if (end === -1) throw new TemplateError('unclosed comment')
-    this.#at = end + 2
-    const close = this.#closing(this.#at)
+    const close = this.#closing(end + 2)
     if (close === undefined) throw new TemplateError('comment ends before closing delimiter')
     this.#at = close
-    return this.#outside()
+    return 'comment'
   }
 
   /** Where the text goes on after `}}` or ` -}}` at an offset, or undefined if neither is there. */
