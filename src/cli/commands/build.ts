@@ -29,7 +29,11 @@ export const command = defineCommand({
   examples: ['gantry build -t hello:1 .', 'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .'],
   async run(context, [path = ''], flags) {
     if (path === '-' && flags.file === '-')
-      throw new GantryError('invalid_argument', 'USAGE', 'invalid argument: cannot use stdin for both build context and dockerfile')
+      throw new GantryError(
+        'invalid_argument',
+        'USAGE',
+        'invalid argument: cannot use stdin for both build context and dockerfile',
+      )
     const quiet = flags.quiet === true
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await buildImage(context.engine, {
@@ -58,7 +62,10 @@ export const command = defineCommand({
 })
 
 /** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
-const pairs = (words: readonly string[], environment: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> =>
+const pairs = (
+  words: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> =>
   Object.fromEntries(
     words.flatMap((word) => {
       const at = word.indexOf('=')
@@ -70,5 +77,7 @@ const pairs = (words: readonly string[], environment: Readonly<Record<string, st
 const network = (name: string | undefined): 'host' | 'none' => {
   if (name === undefined || name === 'default' || name === 'host') return 'host'
   if (name === 'none') return 'none'
-  throw new GantryError('unsupported', 'NETWORK', `Cannot build with network "${name}": only host and none are there`, { hint: 'use --network host or --network none' })
+  throw new GantryError('unsupported', 'NETWORK', `Cannot build with network "${name}": only host and none are there`, {
+    hint: 'use --network host or --network none',
+  })
 }

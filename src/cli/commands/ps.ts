@@ -28,16 +28,15 @@ export const command = defineCommand({
       for (const container of shown) context.print(id(container))
       return
     }
-    const { humanDuration, ellipsis } = await import('../render/units.ts')
+    const { humanDuration, quoteCommand } = await import('../render/units.ts')
     const now = context.now().getTime()
     const ago = (time: string): string => `${humanDuration(now - Date.parse(time))} ago`
     const rows = shown.map((container) => {
       const { state } = container
-      const command = `"${container.spec.args.join(' ')}"`
       return {
         ID: id(container),
         Image: container.image.reference,
-        Command: full ? command : ellipsis(command, 20),
+        Command: quoteCommand(container.spec.args, full),
         RunningFor: ago(container.created),
         CreatedAt: container.created,
         State: state.status,
