@@ -20,6 +20,8 @@ export interface CollectOptions extends Abortable {
   readonly keep?: Iterable<Descriptor>
   /** Also forget what has arrived of blobs that were not resumed since then (milliseconds since 1970). Default: keep all of it. */
   readonly partialsBefore?: number
+  /** Called with all that is in use, while the store is held exclusively and nobody can start to use more: for what hangs on the content. */
+  readonly whileExclusive?: (used: Reachable) => Promise<void>
 }
 
 /** `busy`: somebody holds a lease, nothing was done; what was left is found by the next collection. */
@@ -70,6 +72,7 @@ export const collectGarbage = async (store: DiskStore, options: CollectOptions =
     await store.delete(digest)
   }
   await store.sweep(options.partialsBefore ?? 0)
+  await options.whileExclusive?.({ digests, diffIds })
   return { kind: 'collected', deleted, digests, diffIds }
 }
 

@@ -59,16 +59,17 @@ const sameRepositories = (names: readonly string[]): boolean =>
     }),
   ).size <= 1
 
-/** Deletes blobs that no name reaches, and layers that no image and no container needs. Does nothing while a pull or a build is under way. */
+/** Deletes blobs that no name reaches, and layers that no image, container or cached step needs. Does nothing while a pull or a build is under way. */
 export const collectUnused = async (engine: Engine): Promise<void> => {
-  const store = await engine.content()
-  const result = await collectGarbage(store)
-  if (result.kind === 'busy') return
-  const layers = await engine.layers()
-  const needed = new Set<Digest>(result.diffIds)
-  for (const container of await listContainers(engine)) for (const id of container.layers) needed.add(id)
-  for (const id of await cachedLayers(engine)) needed.add(id)
-  for await (const id of layers.list()) if (!needed.has(id)) await layers.remove(id)
+  await collectGarbage(await engine.content(), {
+    whileExclusive: async ({ diffIds }) => {
+      const layers = await engine.layers()
+      const needed = new Set<Digest>(diffIds)
+      for (const container of await listContainers(engine)) for (const id of container.layers) needed.add(id)
+      for (const id of await cachedLayers(engine)) needed.add(id)
+      for await (const id of layers.list()) if (!needed.has(id)) await layers.remove(id)
+    },
+  })
 }
 
 /** Layers that the build cache still answers with. */
