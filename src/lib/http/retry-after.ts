@@ -1,7 +1,7 @@
 const maxDays = 365
 
 /** Milliseconds to wait by a Retry-After header (RFC 9110 §10.2.3), in seconds or as a date; undefined if it says nothing readable. */
-export const parseRetryAfter = (header: string | undefined, now: number): number | undefined => {
+export const parseRetryAfter = (header: string | undefined, now = Date.now()): number | undefined => {
   if (header === undefined) return undefined
   if (/^\s*\d+\s*$/.test(header)) return Math.min(Number(header), maxDays * 86_400) * 1000
   // only dates with a zone: anything shorter is no HTTP date

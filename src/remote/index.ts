@@ -1,0 +1,15 @@
+export { createRegistryClient, type RegistryClientOptions } from './client.ts'
+export { createCredentialStore, type CredentialStoreOptions } from './credentials/store.ts'
+export { login } from './login.ts'
+export { referrersTag } from './referrers.ts'
+export type {
+  CredentialSource,
+  CredentialStore,
+  Credentials,
+  RawManifest,
+  ReferrerLister,
+  RegistryClient,
+  RemoteRepository,
+  RepositoryOptions,
+  TagLister,
+} from './interfaces.ts'
