@@ -76,6 +76,12 @@ export interface NamedDescriptor {
   readonly descriptor: Descriptor
 }
 
+/** A layout folder or an archive that somebody brings: images to list and to copy from. Closing it removes what it needed meanwhile. */
+export interface ImageArchive extends ImageSource, SmallBlobReader, AsyncDisposable {
+  /** Every image, in the order of the archive, once for each of its names, which are full references; one without has no name. */
+  images(): Promise<readonly NamedDescriptor[]>
+}
+
 /**
  * The local store: an OCI image layout on disk (image-spec image-layout.md) that many processes use at once. Names are opaque
  * strings here, by custom full normalised references (`docker.io/library/alpine:3`); one digest may have several. A bare digest as a

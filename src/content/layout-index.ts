@@ -12,9 +12,15 @@ export const refNameKey = 'org.opencontainers.image.ref.name'
 /** The same by containerd's and docker's custom: always a full reference, where the one above may be a bare tag. */
 export const imageNameKey = 'io.containerd.image.name'
 
-/** An entry of index.json: its descriptor, and the JSON it was read from, so that fields that are not known survive. */
+/** An entry of index.json. */
 export interface LayoutEntry {
+  /** The name, the full one where it has two. */
+  readonly name?: string
+  /** The bare `ref.name`, where it is another. */
+  readonly refName?: string
+  /** Without the annotations that name it. */
   readonly descriptor: Descriptor
+  /** The JSON it was read from, so that fields that are not known survive. */
   readonly raw: Readonly<Record<string, unknown>>
 }
 
@@ -25,7 +31,8 @@ export interface LayoutIndex {
   readonly entries: readonly LayoutEntry[]
 }
 
-const sizeLimit = 64 << 20
+/** Bytes: the largest index.json that is read. */
+export const layoutIndexLimit = 64 << 20
 const entryLimit = 200_000
 
 export const emptyLayoutIndex: LayoutIndex = { rest: { schemaVersion: 2, mediaType: mediaTypes.ociIndex }, entries: [] }
@@ -38,31 +45,35 @@ export const parseLayoutIndex = (bytes: Uint8Array, what: string): LayoutIndex =
   return { rest, entries: isAbsent(manifests) ? [] : asList(manifests, entryLimit, readEntry) }
 }
 
-const readEntry = (entry: Place): LayoutEntry => ({ descriptor: readDescriptor(entry), raw: asRecord(entry) })
+const readEntry = (entry: Place): LayoutEntry => ({ ...splitNames(readDescriptor(entry)), raw: asRecord(entry) })
+
+const splitNames = (full: Descriptor): Omit<LayoutEntry, 'raw'> => {
+  const { annotations = {}, ...bare } = full
+  const { [refNameKey]: refName, [imageNameKey]: imageName, ...others } = annotations
+  const descriptor = Object.keys(others).length === 0 ? bare : { ...bare, annotations: others }
+  const name = imageName ?? refName
+  if (name === undefined) return { descriptor }
+  return refName === undefined || refName === name ? { name, descriptor } : { name, refName, descriptor }
+}
 
 export const encodeLayoutIndex = ({ rest, entries }: LayoutIndex): string =>
   JSON.stringify({ ...rest, manifests: entries.map(({ raw }) => raw) })
 
 /** An entry that names a descriptor, or keeps it without a name. */
 export const layoutEntry = (target: Descriptor, name?: string): LayoutEntry => {
-  const { annotations, urls: _urls, data: _data, ...bare } = target
-  const { [refNameKey]: _ref, [imageNameKey]: _image, ...others } = annotations ?? {}
-  const named = name === undefined ? others : { ...others, [imageNameKey]: name, [refNameKey]: name }
-  const descriptor: Descriptor = Object.keys(named).length === 0 ? bare : { ...bare, annotations: named }
-  return { descriptor, raw: { ...descriptor } }
+  const { urls: _urls, data: _data, ...descriptor } = splitNames(target).descriptor
+  if (name === undefined) return { descriptor, raw: { ...descriptor } }
+  const annotations = { ...descriptor.annotations, [imageNameKey]: name, [refNameKey]: name }
+  return { name, descriptor, raw: { ...descriptor, annotations } }
 }
-
-/** The name of an entry, the full one where it has two. */
-export const nameOfEntry = ({ annotations }: Descriptor): string | undefined =>
-  annotations?.[imageNameKey] ?? annotations?.[refNameKey]
 
 /** The index.json of a layout folder; none counts as empty. */
 export const readLayoutIndex = (folder: string): LayoutIndex => {
   const path = join(folder, 'index.json')
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats === undefined) return emptyLayoutIndex
-  if (stats.size > sizeLimit)
-    throw new GantryError('resource_exhausted', 'TOO_LARGE', `Cannot read "${path}": it has more than ${sizeLimit} bytes`)
+  if (stats.size > layoutIndexLimit)
+    throw new GantryError('resource_exhausted', 'TOO_LARGE', `Cannot read "${path}": it has more than ${layoutIndexLimit} bytes`)
   return parseLayoutIndex(readFileSync(path), `"${path}"`)
 }
 

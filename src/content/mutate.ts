@@ -17,14 +17,14 @@ export interface NewLayer {
   readonly history?: HistoryEntry
 }
 
-interface ManifestOptions extends Abortable {
+export interface ManifestFields {
   /** Default `oci`. */
   readonly mediaTypes?: ImageTypes
   /** OCI only. */
   readonly annotations?: Readonly<Record<string, string>>
 }
 
-export interface NewImage extends ManifestOptions {
+export interface NewImage extends ManifestFields, Abortable {
   /**
    * The config; its `rootfs` is replaced by the layers. Its `history` stays, with the steps that made no layer; where it has fewer
    * entries than layers, or none, those of the layers are added.
@@ -44,25 +44,36 @@ export const createImage = async (sink: ContentSink, image: NewImage): Promise<D
   return await createManifest(sink, { ...image, config: descriptor, layers: layers.map((layer) => layer.descriptor) })
 }
 
+/** A manifest of blobs that are somewhere already. */
+export interface NewManifest extends ManifestFields {
+  readonly config: Descriptor
+  /** Base first. */
+  readonly layers: readonly Descriptor[]
+}
+
 /** Writes a manifest over a config and layers that are in the sink already. */
-export const createManifest = async (
-  sink: ContentSink,
-  image: ManifestOptions & { readonly config: Descriptor; readonly layers: readonly Descriptor[] },
-): Promise<Descriptor> => {
+export const createManifest = async (sink: ContentSink, image: NewManifest & Abortable): Promise<Descriptor> => {
+  const bytes = encodeManifest(image)
+  const descriptor = describe(bytes, manifestType(image))
+  await sink.write(descriptor, streamOf(bytes), image)
+  return descriptor
+}
+
+const manifestType = ({ mediaTypes = 'oci' }: ManifestFields): string =>
+  mediaTypes === 'oci' ? types.ociManifest : types.dockerManifest
+
+/** The JSON of a manifest. Media types become those of the family; `unsupported` for what Docker's cannot say. */
+export const encodeManifest = (image: NewManifest): Buffer => {
   const { mediaTypes = 'oci', annotations } = image
-  const mediaType = mediaTypes === 'oci' ? types.ociManifest : types.dockerManifest
   if (mediaTypes === 'docker' && annotations !== undefined)
     throw new GantryError('unsupported', 'NO_ANNOTATIONS', 'Cannot write image: Docker manifests have no annotations')
-  const bytes = encodeJson({
+  return encodeJson({
     schemaVersion: 2,
-    mediaType,
+    mediaType: manifestType(image),
     config: bare({ ...image.config, mediaType: configType(image.config.mediaType, mediaTypes) }),
     layers: image.layers.map((layer) => bare({ ...layer, mediaType: layerType(layer.mediaType, mediaTypes) })),
     ...(annotations === undefined ? {} : { annotations: sorted(annotations) }),
   })
-  const descriptor = describe(bytes, mediaType)
-  await sink.write(descriptor, streamOf(bytes), image)
-  return descriptor
 }
 
 /** What a manifest says of its blobs. */

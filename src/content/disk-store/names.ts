@@ -6,16 +6,13 @@ import { writeFileAtomic } from '../../lib/files.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { isDigest } from '../../oci/digest.ts'
 import type { NamedDescriptor } from '../interfaces.ts'
-import { encodeLayoutIndex, layoutEntry, nameOfEntry, readLayoutIndex, type LayoutEntry } from '../layout-index.ts'
+import { encodeLayoutIndex, layoutEntry, readLayoutIndex, type LayoutEntry } from '../layout-index.ts'
 
 const nameLimit = 1024
 
 /** The entries of a store's index.json as names. */
 export const listNames = (folder: string): readonly NamedDescriptor[] =>
-  readLayoutIndex(folder).entries.map(({ descriptor }) => {
-    const name = nameOfEntry(descriptor)
-    return name === undefined ? { descriptor } : { name, descriptor }
-  })
+  readLayoutIndex(folder).entries.map(({ name, descriptor }) => (name === undefined ? { descriptor } : { name, descriptor }))
 
 /** Names a descriptor in a list of entries; a digest as the name keeps it without one. */
 export const addName = (entries: readonly LayoutEntry[], name: string, target: Descriptor): readonly LayoutEntry[] => {
@@ -28,18 +25,17 @@ export const addName = (entries: readonly LayoutEntry[], name: string, target: D
       `Cannot name "${target.digest}": ${JSON.stringify(name.slice(0, 200))} is no name`,
     )
   // in place, so that the order of naming stays; a nameless entry becomes the named one
-  const at = entries.findIndex((entry) => nameOfEntry(entry.descriptor) === name)
-  const place = at >= 0 ? at : entries.findIndex((entry) => same(entry) && nameOfEntry(entry.descriptor) === undefined)
+  const nameless = (entry: LayoutEntry): boolean => entry.name === undefined && same(entry)
+  const at = entries.findIndex((entry) => entry.name === name)
+  const place = at >= 0 ? at : entries.findIndex(nameless)
   const added = layoutEntry(target, name)
-  return place >= 0 ? entries.with(place, added) : [...entries, added]
+  const placed = place >= 0 ? entries.with(place, added) : [...entries, added]
+  return placed.filter((entry) => !nameless(entry))
 }
 
 /** Takes a name away, or the nameless entries of a digest. */
 export const removeName = (entries: readonly LayoutEntry[], name: string): readonly LayoutEntry[] =>
-  entries.filter(({ descriptor }) => {
-    const own = nameOfEntry(descriptor)
-    return isDigest(name) ? own !== undefined || descriptor.digest !== name : own !== name
-  })
+  entries.filter((entry) => (isDigest(name) ? entry.name !== undefined || entry.descriptor.digest !== name : entry.name !== name))
 
 /** Changes the entries of a store's index.json while no other process does; answers whether anything changed. Readers see the old or the new file. */
 export const changeNames = async (
