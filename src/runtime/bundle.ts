@@ -2,17 +2,18 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../lib/errors.ts'
 import { containerHostname, createRuntimeSpec } from './create-runtime-spec.ts'
-import type { HostFacts } from './host-facts.ts'
+import type { RuntimeTools } from './detect-runtime.ts'
 import type { ContainerSpec } from './interfaces.ts'
 import { networkFiles } from './network-files.ts'
 import type { RuntimeSpec } from './runtime-spec.ts'
+import { compiledFilter, filterAnnotation } from './seccomp-cache.ts'
 import { resolveUser, type ReadRootFile } from './user.ts'
 
 export interface BundleOptions {
   readonly spec: ContainerSpec
   /** Where the root file system will be; absolute. */
   readonly root: string
-  readonly host: HostFacts
+  readonly tools: RuntimeTools
   readonly readRootFile: ReadRootFile
 }
 
@@ -21,7 +22,8 @@ export interface BundleOptions {
  * makes the folders that bind mounts name and that are not there, as docker's `-v` does.
  */
 export const writeBundle = async (folder: string, options: BundleOptions): Promise<RuntimeSpec> => {
-  const { spec, host } = options
+  const { spec, tools } = options
+  const { host } = tools
   const [user, hosts, resolvConf] = await Promise.all([
     resolveUser(spec.user, options.readRootFile),
     hostFile('/etc/hosts'),
@@ -31,7 +33,9 @@ export const writeBundle = async (folder: string, options: BundleOptions): Promi
   ])
   const files = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') }
   const texts = networkFiles(spec, containerHostname(spec, host), { hosts, resolvConf })
-  const runtimeSpec = createRuntimeSpec(spec, { root: options.root, host, user, files })
+  const plain = createRuntimeSpec(spec, { root: options.root, host, user, files })
+  const filter = plain.linux.seccomp === undefined ? undefined : await compiledFilter(tools, plain.linux.seccomp)
+  const runtimeSpec: RuntimeSpec = filter === undefined ? plain : { ...plain, annotations: { [filterAnnotation]: filter } }
   await Promise.all([
     // variables may be secrets
     writeFile(join(folder, 'config.json'), JSON.stringify(runtimeSpec), { mode: 0o600 }),

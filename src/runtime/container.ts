@@ -8,6 +8,7 @@ import type { RuntimeTools } from './detect-runtime.ts'
 import type { ContainerSpec, RootFileSystem } from './interfaces.ts'
 import { monitorFiles, runtimeArguments, startMonitor } from './monitor.ts'
 import { runtimeError } from './runtime-error.ts'
+import { keepCompiledFilter } from './seccomp-cache.ts'
 import { signalNumber } from './signals.ts'
 import type { ReadRootFile } from './user.ts'
 
@@ -45,13 +46,13 @@ export interface CreatedContainer {
  */
 export const createContainer = async (tools: RuntimeTools, options: CreateContainerOptions): Promise<CreatedContainer> => {
   const { spec, root, folder, readRootFile } = options
-  const { conmon, host } = tools
+  const { conmon } = tools
   if (conmon === undefined)
     throw new GantryError('failed_precondition', 'NO_MONITOR', `Cannot create container "${spec.id}": conmon is not installed`, {
       hint: 'install conmon (Debian, Ubuntu: apt-get install conmon; Fedora: dnf install conmon)',
     })
-  await Promise.all([
-    writeBundle(folder, { spec, root: root.path, host, readRootFile }),
+  const [{ annotations, linux }] = await Promise.all([
+    writeBundle(folder, { spec, root: root.path, tools, readRootFile }),
     mkdir(tools.stateFolder, { recursive: true, mode: 0o700 }),
   ])
   const { pid, monitorPid, message } = await startMonitor(tools, conmon, {
@@ -64,8 +65,9 @@ export const createContainer = async (tools: RuntimeTools, options: CreateContai
     logFile: options.logFile ?? join(folder, 'log'),
     ...(options.exitCommand === undefined ? {} : { exitCommand: options.exitCommand }),
   })
-  if (pid > 0) return { pid, monitorPid }
-  throw runtimeError(`create container "${spec.id}"`, message, spec.args[0] ?? '')
+  if (pid <= 0) throw runtimeError(`create container "${spec.id}"`, message, spec.args[0] ?? '')
+  if (annotations === undefined && linux.seccomp !== undefined) await keepCompiledFilter(tools, spec.id, linux.seccomp)
+  return { pid, monitorPid }
 }
 
 const call = (tools: RuntimeTools, ...words: readonly string[]): Promise<ProcessResult> =>

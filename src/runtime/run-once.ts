@@ -26,7 +26,7 @@ export const runOnce = async (
   const { spec, root, bundle, signal, readRootFile } = options
   throwIfAborted(signal)
   const [{ mounts }] = await Promise.all([
-    writeBundle(bundle, { spec: { ...spec, terminal: false }, root: root.path, host: tools.host, readRootFile }),
+    writeBundle(bundle, { spec: { ...spec, terminal: false }, root: root.path, tools, readRootFile }),
     mkdir(tools.stateFolder, { recursive: true, mode: 0o700 }),
   ])
   throwIfAborted(signal)
@@ -38,11 +38,11 @@ export const runOnce = async (
       root.path,
       mounts.map((mount) => mount.destination),
     )
-    return spawn(
-      tools.runtime.path,
-      [...runtimeArguments(tools), '--log', log, '--log-format', 'json', 'run', '--bundle', bundle, spec.id],
-      { env: { PATH: tools.path }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
-    )
+    return spawn(tools.runtime.path, [...runtimeArguments(tools), '--log', log, 'run', '--bundle', bundle, spec.id], {
+      env: { PATH: tools.path },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
   })
   const ended = finished(child, options)
   let killed: Promise<void> | undefined
@@ -53,7 +53,7 @@ export const runOnce = async (
   try {
     const status = await ended
     throwIfAborted(signal)
-    const error = status === 0 ? undefined : await loggedError(log)
+    const error = status === 0 ? undefined : await loggedErrors(log)
     if (error !== undefined) throw runtimeError(`run ${JSON.stringify(spec.args)}`, error, spec.args[0] ?? '')
     return status
   } finally {
@@ -83,23 +83,15 @@ const finished = (child: ChildProcess, { onOutput }: Pick<RunOnceOptions, 'onOut
     child.once('close', (code, name) => resolve(code ?? 128 + (name === null ? 0 : constants.signals[name])))
   })
 
-/** The last error that the runtime itself logged: what it writes to its stderr is mixed with the container's. */
-const loggedError = async (path: string): Promise<string | undefined> => {
+/** The errors that the runtime itself logged: what it writes to its stderr is mixed with the container's. */
+const loggedErrors = async (path: string): Promise<string | undefined> => {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return ''
     throw error
   })
-  return text
+  // runc's lines have levels; crun logs errors only
+  const errors = text
     .split('\n')
-    .map(errorOf)
-    .findLast((message) => message !== undefined)
-}
-
-const errorOf = (line: string): string | undefined => {
-  try {
-    const { level, msg } = JSON.parse(line) as { readonly level?: unknown; readonly msg?: unknown }
-    return level === 'error' && typeof msg === 'string' ? msg : undefined
-  } catch {
-    return undefined
-  }
+    .filter((line) => line !== '' && (!line.startsWith('time=') || / level=(?:error|fatal) /.test(line)))
+  return errors.length === 0 ? undefined : errors.join('\n')
 }
