@@ -31,6 +31,29 @@ export const inMountNamespace = <T>(mounts: readonly Mount[], detach: readonly s
   }
 }
 
+/**
+ * Unmounts `targets` in the mount namespace of another process, which `inMountNamespace` made; what still uses them keeps them. Only
+ * on the thread that made it.
+ */
+export const unmountIn = (pid: number, targets: readonly string[]): void => {
+  const libc = native()
+  const folder = process.cwd()
+  const own = openSync('/proc/thread-self/ns/mnt', constants.O_RDONLY)
+  try {
+    const other = openSync(`/proc/${pid}/ns/mnt`, constants.O_RDONLY)
+    try {
+      libc.setns(other, flags.CLONE_NEWNS)
+      for (const target of targets) libc.unmount(target, flags.MNT_DETACH)
+    } finally {
+      libc.setns(own, flags.CLONE_NEWNS)
+      process.chdir(folder)
+      closeSync(other)
+    }
+  } finally {
+    closeSync(own)
+  }
+}
+
 /** Paths go to the kernel as /proc/self/fd/N: short enough for mount(2)'s one page of options, and free of commas and colons. */
 class Handles {
   readonly #open: number[] = []

@@ -1,5 +1,6 @@
 import type { Abortable } from '../lib/bytes.ts'
 import type { Mount } from '../lib/mount.ts'
+import type { ReadRootFile } from './user.ts'
 
 /** What a container is made of; everything that the OCI runtime configuration is derived from. Plain data, kept as JSON with the container. */
 export interface ContainerSpec {
@@ -54,5 +55,7 @@ export interface RunOnceOptions extends Abortable {
   readonly root: RootFileSystem
   /** An existing empty folder for the bundle; the caller removes it. */
   readonly bundle: string
+  /** Reads the container's own /etc/passwd and /etc/group, before anything is mounted. */
+  readonly readRootFile: ReadRootFile
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void
 }

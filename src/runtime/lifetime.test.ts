@@ -3,7 +3,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -116,19 +116,18 @@ describe('a container', { skip: containersSkip('crun'), concurrency: 3 }, () => 
     assert.equal(await waitContainer(sandbox.tools, place), 137)
   })
 
-  test('runs the exit command when it has ended', async () => {
+  test('runs the exit command when it has ended, which can remove all of it', async () => {
+    const root = await sandbox.root()
     const told = join(sandbox.base, 'told')
-    const place = await sandbox.create(sandbox.spec(['sh', '-c', 'exit 9']), {
-      exitCommand: ['/bin/sh', '-c', 'cp "$0" "$1"', join(sandbox.base, 'x'), told],
-    })
-    await writeFile(join(sandbox.base, 'x'), 'yes')
+    const exitCommand = ['/bin/sh', '-c', 'rm -r "$0" && echo removed >"$1"', dirname(root.path), told]
+    const place = await sandbox.create(sandbox.spec(['sh', '-c', 'echo x >/x; cat /x; exit 9']), { exitCommand, root })
     await startContainer(sandbox.tools, place)
     assert.equal(await waitContainer(sandbox.tools, place), 9)
     for (let tries = 0; tries < 100; tries++) {
-      if ((await readFile(told, 'utf8').catch(() => '')) === 'yes') return
+      if ((await readFile(told, 'utf8').catch(() => '')) === 'removed\n') return
       await sleep(10)
     }
-    assert.fail('the exit command did not run')
+    assert.fail('the exit command did not remove the root')
   })
 
   test('keeps its stdin open when asked to', async () => {

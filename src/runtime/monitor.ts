@@ -3,7 +3,8 @@ import { closeSync, constants, openSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
-import { inMountNamespace } from '../lib/mount-namespace.ts'
+import { isGantryError, systemCode } from '../lib/errors.ts'
+import { inMountNamespace, unmountIn } from '../lib/mount-namespace.ts'
 import { native } from '../lib/native.ts'
 import type { RuntimeTools } from './detect-runtime.ts'
 import type { RootFileSystem } from './interfaces.ts'
@@ -63,10 +64,28 @@ export const startMonitor = async (tools: RuntimeTools, conmon: string, options:
   const errors = text(child.stderr)
   const line = await firstLine(reader)
   const report = line === undefined ? { pid: -1, message: await errors } : parseReport(line)
-  // a conmon without a container is about to end: whoever called may then remove its folder
-  if (report.pid === -1) await closed(reader)
-  else reader.destroy()
-  return { monitorPid: child.pid ?? -1, ...report }
+  const monitorPid = child.pid ?? -1
+  if (report.pid === -1) {
+    // it is about to end: whoever called may then remove its folder
+    await closed(reader)
+  } else {
+    reader.destroy()
+    giveUpMounts(monitorPid, options.root)
+  }
+  return { monitorPid, ...report }
+}
+
+/**
+ * The container has its own copy of the mounts by now. conmon's would only make its exit command fail: what is mounted on cannot
+ * be removed.
+ */
+const giveUpMounts = (monitorPid: number, root: RootFileSystem): void => {
+  try {
+    unmountIn(monitorPid, root.mounts.map((mount) => mount.target).toReversed())
+  } catch (error) {
+    // a container that has been killed already has taken its conmon along
+    if (!isGantryError(error) && systemCode(error) !== 'ENOENT') throw error
+  }
 }
 
 const spawnMonitor = (

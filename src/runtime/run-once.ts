@@ -12,17 +12,13 @@ import type { RunOnceOptions } from './interfaces.ts'
 import { missingMountPoints, removeMountPoints, type MountPoints } from './mount-points.ts'
 import { runtimeArguments } from './monitor.ts'
 import { runtimeError } from './runtime-error.ts'
-import type { ReadRootFile } from './user.ts'
 
 /**
  * Runs a container to its end without a monitor, and says its exit status (128+n for a signal). Its output arrives while it runs;
  * stdin is empty. When the signal aborts, the container is killed with all that runs in it, and the promise rejects (`canceled`).
  * The mount points that the runtime makes do not stay in the root file system. Errors as `createContainer` has them.
  */
-export const runOnce = async (
-  tools: RuntimeTools,
-  options: RunOnceOptions & { readonly readRootFile: ReadRootFile },
-): Promise<number> => {
+export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions): Promise<number> => {
   const { spec, root, bundle, signal, readRootFile } = options
   throwIfAborted(signal)
   const [{ mounts }] = await Promise.all([
