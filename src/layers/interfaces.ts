@@ -17,8 +17,9 @@ export interface LayerEntry {
   readonly size: number
   /** Seconds since 1970 and nanoseconds within the second. */
   readonly mtime: { readonly seconds: number; readonly nanoseconds: number }
-  /** Target of a symlink. */
+  /** Target of a symlink; `rawTarget` has its bytes if they are not UTF-8. */
   readonly target?: string
+  readonly rawTarget?: Uint8Array
   /**
    * Path of the first name of the same file, for the further names of a hard link (only in `entries()`). A path that is not in this
    * layer is a link to a file of a layer below; such an entry has no size and no body of its own.
@@ -36,9 +37,10 @@ export interface LayerEntry {
 export interface LayerReader extends AsyncDisposable {
   /** Folders before what is in them, names in byte order. */
   entries(): AsyncIterable<LayerEntry>
-  entry(path: string): Promise<LayerEntry | undefined>
+  /** What is at a path, given as text or, if it is not UTF-8, as bytes; symlinks are not followed. */
+  entry(path: string | Uint8Array): Promise<LayerEntry | undefined>
   /** What is directly in a folder, names in byte order, whiteouts included; nothing if the path is no folder of this layer. */
-  list(path: string): AsyncIterable<LayerEntry>
+  list(path: string | Uint8Array): AsyncIterable<LayerEntry>
   /** A file's bytes, or part of them. */
   read(entry: LayerEntry, range?: { readonly start: number; readonly end?: number }): ByteStream
   /** The layer's tar, byte for byte as its diffId says. */
