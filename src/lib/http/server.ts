@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { isIPv6, type AddressInfo } from 'node:net'
+import { isIPv6, type AddressInfo, type Socket } from 'node:net'
 import type { Abortable } from '../bytes.ts'
 import { GantryError, messageOf, systemCode } from '../errors.ts'
 
@@ -63,13 +63,20 @@ const listenError = (error: unknown, { host, port }: ListenAddress): GantryError
  */
 export const listen = async (handler: RequestListener, options: ListenOptions): Promise<HttpServer> => {
   let closing = false
+  // connections that have not sent a request yet, which Node.js does not count among the idle ones
+  const unused = new Set<Socket>()
   const server = create(
     (request, response) => {
+      unused.delete(request.socket)
       if (closing) response.shouldKeepAlive = false
       handler(request, response)
     },
     options.idleTimeout ?? 2 * minute,
   )
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, options)))
     server.listen({ host: options.host, port: options.port, backlog: 1024 }, resolve)
@@ -79,6 +86,7 @@ export const listen = async (handler: RequestListener, options: ListenOptions): 
   const close = async ({ signal }: Abortable = {}): Promise<void> => {
     closing = true
     closed ??= closeServer(server)
+    for (const socket of unused) socket.destroy()
     const cut = (): void => server.closeAllConnections()
     if (signal?.aborted === true) cut()
     signal?.addEventListener('abort', cut, { once: true })
