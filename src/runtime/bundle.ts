@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { systemCode } from '../lib/errors.ts'
 import { containerHostname, createRuntimeSpec } from './create-runtime-spec.ts'
 import type { RuntimeTools } from './detect-runtime.ts'
+import { canLimitDevices } from './host-facts.ts'
 import type { ContainerSpec } from './interfaces.ts'
 import { networkFiles } from './network-files.ts'
 import type { RuntimeSpec } from './runtime-spec.ts'
@@ -33,7 +34,13 @@ export const writeBundle = async (folder: string, options: BundleOptions): Promi
   ])
   const files = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') }
   const texts = networkFiles(spec, containerHostname(spec, host), { hosts, resolvConf })
-  const plain = createRuntimeSpec(spec, { root: options.root, host, user, files })
+  const plain = createRuntimeSpec(spec, {
+    root: options.root,
+    host,
+    limitDevices: canLimitDevices(host, tools.runtime.kind),
+    user,
+    files,
+  })
   const filter = plain.linux.seccomp === undefined ? undefined : await compiledFilter(tools, plain.linux.seccomp)
   const runtimeSpec: RuntimeSpec = filter === undefined ? plain : { ...plain, annotations: { [filterAnnotation]: filter } }
   await Promise.all([

@@ -13,6 +13,7 @@ const host: HostFacts = {
   cgroupsWritable: true,
   detach: [],
   openFiles: 1_048_576,
+  lockedMemory: 65_536,
   capabilities: capabilityNames,
   seccomp: true,
   apparmorProfile: 'docker-default',
@@ -33,8 +34,15 @@ const spec: ContainerSpec = {
 }
 const user = { uid: 0, gid: 0, additionalGids: [0, 10], home: '/root' }
 const files = { hosts: '/b/hosts', hostname: '/b/hostname', resolvConf: '/b/resolv.conf' }
-const create = (more: Partial<ContainerSpec> = {}, facts: Partial<HostFacts> = {}, uid = 0): RuntimeSpec =>
-  createRuntimeSpec({ ...spec, ...more }, { root: '/root/fs', host: { ...host, ...facts }, user: { ...user, uid }, files })
+const create = (
+  more: Partial<ContainerSpec> = {},
+  facts: Partial<HostFacts> & { readonly limitDevices?: boolean } = {},
+  uid = 0,
+): RuntimeSpec =>
+  createRuntimeSpec(
+    { ...spec, ...more },
+    { root: '/root/fs', host: { ...host, ...facts }, limitDevices: facts.limitDevices ?? true, user: { ...user, uid }, files },
+  )
 const types = (made: RuntimeSpec): readonly string[] => made.linux.namespaces.map((one) => one.type)
 const destinations = (made: RuntimeSpec): readonly string[] => made.mounts.map((one) => one.destination)
 
@@ -79,6 +87,7 @@ test('createRuntimeSpec() asks for no more than the host has', () => {
       openFiles: 512,
       capabilities: ['CAP_CHOWN', 'CAP_MKNOD'],
       cgroupsWritable: false,
+      limitDevices: false,
       cgroups: 'v1',
       seccomp: false,
       oomScoreAdj: 300,
@@ -139,4 +148,12 @@ test('createRuntimeSpec() refuses what cannot be', () => {
     { capAdd: ['NOPE'] },
   ]
   for (const more of bad) assert.throws(() => create(more), { kind: 'invalid_argument' }, JSON.stringify(more))
+})
+
+test('createRuntimeSpec() says what is missing where there are no control groups', () => {
+  assert.throws(() => create({}, { cgroups: 'none' }), {
+    kind: 'failed_precondition',
+    code: 'NO_CGROUPS',
+    hint: /^mount -t cgroup2/,
+  })
 })

@@ -14,6 +14,8 @@ export interface RuntimeSpecOptions {
   /** Where the root file system is; absolute. */
   readonly root: string
   readonly host: HostFacts
+  /** Whether the runtime can enforce rules for devices here. */
+  readonly limitDevices: boolean
   readonly user: ContainerUser
   /** Files of the host that are put over /etc/hosts, /etc/hostname and /etc/resolv.conf. */
   readonly files?: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string }
@@ -25,7 +27,16 @@ export const containerHostname = (spec: ContainerSpec, host: HostFacts): string 
 
 /** The configuration that an OCI runtime starts a container from: docker's defaults, within what the host allows. */
 export const createRuntimeSpec = (spec: ContainerSpec, options: RuntimeSpecOptions): RuntimeSpec => {
-  const { host } = options
+  const { host, limitDevices } = options
+  if (host.cgroups === 'none')
+    throw new GantryError(
+      'failed_precondition',
+      'NO_CGROUPS',
+      `Cannot make container "${spec.id}": no control groups are mounted`,
+      {
+        hint: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup',
+      },
+    )
   const hostname = containerHostname(spec, host)
   for (const text of [
     ...spec.args,
@@ -37,25 +48,25 @@ export const createRuntimeSpec = (spec: ContainerSpec, options: RuntimeSpecOptio
     if (text.includes('\0')) throw invalid(spec, `"${text}" holds a NUL byte`)
   if (!spec.workingFolder.startsWith('/'))
     throw invalid(spec, `the working directory '${spec.workingFolder}' is invalid, it needs to be an absolute path`)
-  const capabilities = granted(spec, host)
+  const capabilities = granted(spec, host, limitDevices)
   return {
     ociVersion: '1.0.2',
     process: containerProcess(spec, options, hostname, capabilities),
     root: { path: options.root, readonly: spec.readOnlyRoot },
     hostname,
     mounts: containerMounts(spec, options.files),
-    linux: linux(spec, host, capabilities),
+    linux: linux(spec, options, capabilities),
   }
 }
 
 const invalid = (spec: ContainerSpec, reason: string): GantryError =>
   new GantryError('invalid_argument', 'SPEC_INVALID', `Cannot make container "${spec.id}": ${reason}`)
 
-/** Without a devices cgroup nothing but the missing CAP_MKNOD keeps a container from the host's disks. */
-const granted = (spec: ContainerSpec, host: HostFacts): readonly string[] => {
+/** Without rules for devices nothing but the missing CAP_MKNOD keeps a container from the host's disks. */
+const granted = (spec: ContainerSpec, host: HostFacts, limitDevices: boolean): readonly string[] => {
   const add = spec.capAdd ?? []
   const chosen = chooseCapabilities({ privileged: spec.privileged === true, add, drop: spec.capDrop ?? [] }, host.capabilities)
-  return host.cgroupsWritable || spec.privileged === true ? chosen : chosen.filter((name) => name !== 'CAP_MKNOD')
+  return limitDevices || spec.privileged === true ? chosen : chosen.filter((name) => name !== 'CAP_MKNOD')
 }
 
 const containerProcess = (
@@ -81,7 +92,11 @@ const containerProcess = (
   }
 }
 
-const linux = (spec: ContainerSpec, host: HostFacts, capabilities: readonly string[]): RuntimeLinux => {
+const linux = (
+  spec: ContainerSpec,
+  { host, limitDevices }: RuntimeSpecOptions,
+  capabilities: readonly string[],
+): RuntimeLinux => {
   const privileged = spec.privileged === true
   const seccomp = host.seccomp && !privileged ? seccompProfile(host.architecture, capabilities) : undefined
   return {
@@ -94,9 +109,8 @@ const linux = (spec: ContainerSpec, host: HostFacts, capabilities: readonly stri
       // as docker does it: in v1 the paths in /proc/self/cgroup are those of the host
       ...(host.cgroups === 'v2' ? [{ type: 'cgroup' } as const] : []),
     ],
-    ...(host.cgroupsWritable
-      ? { cgroupsPath: `/gantry-${spec.id}`, resources: { devices: privileged ? allDevices : defaultDeviceRules } }
-      : {}),
+    ...(host.cgroupsWritable ? { cgroupsPath: `/gantry-${spec.id}` } : {}),
+    ...(limitDevices ? { resources: { devices: privileged ? allDevices : defaultDeviceRules } } : {}),
     devices: privileged ? hostDevices() : [],
     sysctl: spec.network === 'host' ? {} : host.sysctl,
     ...(seccomp === undefined ? {} : { seccomp }),

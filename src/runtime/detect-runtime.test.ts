@@ -8,7 +8,7 @@ import { hostFacts, type HostFacts } from './host-facts.ts'
 
 describe('detectRuntime()', { skip: process.platform === 'linux' ? false : 'needs Linux' }, () => {
   let folder: string
-  const host: HostFacts = { ...hostFacts(), detach: [], capabilities: ['CAP_SYS_ADMIN'] }
+  const host: HostFacts = { ...hostFacts(), cgroups: 'v1', cgroupsWritable: true, detach: [], capabilities: ['CAP_SYS_ADMIN'] }
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'gantry-detect-'))
     for (const name of ['crun', 'runc', 'conmon']) {
@@ -36,6 +36,8 @@ describe('detectRuntime()', { skip: process.platform === 'linux' ? false : 'need
     const hybrid = { ...host, detach: ['/sys/fs/cgroup/unified'] }
     assert.equal(await detect({ host: hybrid }), 'crun')
     assert.equal(await detect({ host: { ...hybrid, capabilities: [] } }), 'runc')
+    assert.equal(await detect({ host: { ...host, cgroups: 'v2', lockedMemory: 65_536 } }), 'runc')
+    assert.equal(await detect({ host: { ...host, cgroups: 'v2', lockedMemory: 65_536, cgroupsWritable: false } }), 'crun')
   })
 
   test('falls back to what is executable', async () => {

@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { GantryError } from '../lib/errors.ts'
 import { runProcess } from '../lib/process.ts'
-import { hostFacts, type HostFacts } from './host-facts.ts'
+import { canLimitDevices, hostFacts, type HostFacts } from './host-facts.ts'
 
 export type RuntimeKind = 'crun' | 'runc'
 
@@ -48,16 +48,20 @@ export const detectRuntime = async (options: DetectOptions): Promise<RuntimeTool
   throw new GantryError(
     'failed_precondition',
     'NO_RUNTIME',
-    `Cannot run containers: neither ${kinds.join(' nor ')} is installed`,
-    { hint: 'install crun and conmon (Debian, Ubuntu: apt-get install crun conmon; Fedora: dnf install crun conmon)' },
+    `Cannot run containers: ${kinds.length === 1 ? `${kinds[0]} is not` : 'neither crun nor runc is'} installed`,
+    {
+      hint: `install ${kinds[0]} and conmon (Debian, Ubuntu: apt-get install ${kinds[0]} conmon; Fedora: dnf install ${kinds[0]} conmon)`,
+    },
   )
 }
 
-/** In the order of preference. crun needs the v2 tree of a hybrid layout out of its sight, which takes CAP_SYS_ADMIN; runc does not care. */
+/**
+ * In the order of preference. crun needs the v2 tree of a hybrid layout out of its sight, which takes CAP_SYS_ADMIN; runc does not
+ * care. Where crun cannot keep containers from devices, runc is better.
+ */
 const runnable = (host: HostFacts, prefer: RuntimeKind = 'crun'): readonly RuntimeKind[] => {
-  const blocked = host.detach.length > 0 && !host.capabilities.includes('CAP_SYS_ADMIN')
-  if (blocked) return ['runc']
-  return prefer === 'crun' ? ['crun', 'runc'] : ['runc', 'crun']
+  if (host.detach.length > 0 && !host.capabilities.includes('CAP_SYS_ADMIN')) return ['runc']
+  return prefer === 'crun' && (canLimitDevices(host, 'crun') || !host.cgroupsWritable) ? ['crun', 'runc'] : ['runc', 'crun']
 }
 
 const searchPath = (path: string): readonly string[] => [

@@ -18,6 +18,8 @@ export interface HostFacts {
   readonly detach: readonly string[]
   /** Hard limit of open files; no container can be given more without CAP_SYS_RESOURCE. */
   readonly openFiles: number
+  /** Hard limit of locked memory in bytes; crun lifts it in order to filter devices in v2. */
+  readonly lockedMemory: number
   /** Capabilities that a child can be given: bounding and permitted. */
   readonly capabilities: readonly string[]
   readonly seccomp: boolean
@@ -32,6 +34,7 @@ export interface HostFacts {
 /** Probes the machine: a dozen small reads, about a millisecond. `root` is for tests: where /proc and /sys are found. */
 export const hostFacts = (root = ''): HostFacts => {
   const status = read(`${root}/proc/self/status`)
+  const limits = read(`${root}/proc/self/limits`)
   const layout = cgroupLayout(`${root}/sys/fs/cgroup`)
   const apparmorProfile = loadedProfile(root)
   return {
@@ -43,7 +46,8 @@ export const hostFacts = (root = ''): HostFacts => {
       layout === 'hybrid' && read(`${root}/sys/fs/cgroup/unified/cgroup.controllers`).trim() !== ''
         ? [`${root}/sys/fs/cgroup/unified`]
         : [],
-    openFiles: hardLimit(read(`${root}/proc/self/limits`), 'Max open files'),
+    openFiles: hardLimit(limits, 'Max open files'),
+    lockedMemory: hardLimit(limits, 'Max locked memory'),
     capabilities: intersect(field(status, 'CapBnd'), field(status, 'CapPrm')),
     seccomp: /^Seccomp:/m.test(status) && existsSync(`${root}/proc/sys/kernel/seccomp/actions_avail`),
     ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
@@ -102,9 +106,17 @@ const intersect = (first: string, second: string): readonly string[] => {
   return capabilitiesOfMask(first).filter((name) => other.has(name))
 }
 
+/** More than any limit. */
+const unlimited = Number.MAX_SAFE_INTEGER
+
+/** Whether a container can be kept from devices: in v2 crun does it with a BPF program, for which it asks to lock any amount of memory. */
+export const canLimitDevices = (host: HostFacts, kind: 'crun' | 'runc'): boolean =>
+  host.cgroupsWritable &&
+  (kind === 'runc' || host.cgroups !== 'v2' || host.lockedMemory === unlimited || host.capabilities.includes('CAP_SYS_RESOURCE'))
+
 const hardLimit = (limits: string, name: string): number => {
   const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\S+)`, 'm').exec(limits)?.[1]
-  return hard === undefined || hard === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(hard)
+  return hard === undefined || hard === 'unlimited' ? unlimited : Number(hard)
 }
 
 /** The profile that docker or podman loads at its start. */
