@@ -30,7 +30,7 @@ export const watchStream = (stream: ByteStream, options: WatchOptions): ByteStre
   const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
     const step = await new Promise<IteratorResult<Uint8Array, unknown>>((resolve, reject) => {
       refuse = reject
-      abort()
+      if (signal?.aborted === true) return abort()
       source.next().then(resolve, reject)
     }).catch((error: unknown) => {
       end()
