@@ -143,7 +143,10 @@ class Stack implements LayerStack {
     if (entry.hardLink === undefined || (await this.#reader(layer).entry(entry.hardLink)) !== undefined)
       return entryAt(path, candidate)
     const lower = await this.#find(bytesAsText(entry.hardLink), false, layer)
-    if (lower !== undefined && lower.entry.kind !== 'folder') return { ...lower.entry, ...named(path) }
+    if (lower !== undefined && lower.entry.kind !== 'folder') {
+      const { rawPath: _rawPath, ...same } = lower.entry
+      return { ...same, ...named(path) }
+    }
     throw new GantryError(
       'invalid_argument',
       'LAYER_LINK_BROKEN',

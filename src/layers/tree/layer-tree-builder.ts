@@ -188,8 +188,8 @@ export class LayerTreeBuilder {
       node.size = rare.target.length
     } else if (kind === 'file') {
       node.size = entry.size
-      node.position = bodyOffset
-      if (entry.sparse !== undefined) {
+      if (entry.sparse === undefined) node.position = entry.size === 0 ? 0 : bodyOffset
+      else {
         let position = bodyOffset
         rare.extents = entry.sparse.map(({ offset, length }) => ({ offset, length, position: (position += length) - length }))
       }

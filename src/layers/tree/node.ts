@@ -34,7 +34,7 @@ export interface TreeNode {
   readonly nanoseconds: number
   /** Bytes of a file's contents, of a symlink's target; 0 for the rest. */
   readonly size: number
-  /** Which device has a file's contents, and where in it they start: a multiple of 512. For a sparse file see `rare.extents`. */
+  /** Which device has a file's contents, and where in it they start, a multiple of 512; 0 for an empty file, and for a sparse one (`rare.extents`). */
   readonly device: number
   readonly position: number
   /** Names that lead to it. */
