@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { isIPv6, type AddressInfo, type Socket } from 'node:net'
 import type { Abortable } from '../bytes.ts'
 import { GantryError, messageOf, systemCode } from '../errors.ts'
@@ -65,10 +65,13 @@ export const listen = async (handler: RequestListener, options: ListenOptions): 
   let closing = false
   // connections that have not sent a request yet, which Node.js does not count among the idle ones
   const unused = new Set<Socket>()
+  const answering = new Set<ServerResponse>()
   const server = create(
     (request, response) => {
       unused.delete(request.socket)
       if (closing) response.shouldKeepAlive = false
+      answering.add(response)
+      response.once('close', () => answering.delete(response))
       handler(request, response)
     },
     options.idleTimeout ?? 2 * minute,
@@ -87,6 +90,7 @@ export const listen = async (handler: RequestListener, options: ListenOptions): 
     closing = true
     closed ??= closeServer(server)
     for (const socket of unused) socket.destroy()
+    for (const response of answering) response.shouldKeepAlive = false
     const cut = (): void => server.closeAllConnections()
     if (signal?.aborted === true) cut()
     signal?.addEventListener('abort', cut, { once: true })
