@@ -103,7 +103,9 @@ export const skopeoTool = (work: string): Tool => {
           return ['skopeo', 'copy', '-q', '--dest-tls-verify=false', target(verb.image), `docker://${verb.image}`]
         case 'tag':
           return ['skopeo', 'copy', '-q', target(verb.image), target(verb.name)]
-        default:
+        case 'build':
+        case 'images':
+        case 'run':
           return undefined
       }
     },

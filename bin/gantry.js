@@ -54,7 +54,9 @@ const checkoutBundle = async () => {
 
 const main = async () => {
   if (Number(process.versions.node.split('.')[0]) < needed) {
-    const own = ['x64', 'arm64'].map((arch) => join(root, 'node_modules', `node-linux-${arch}`, 'bin', 'node')).find((path) => existsSync(path))
+    const own = ['x64', 'arm64']
+      .map((arch) => join(root, 'node_modules', `node-linux-${arch}`, 'bin', 'node'))
+      .find((path) => existsSync(path))
     if (own === undefined) {
       process.stderr.write(
         `gantry: Cannot run: Node.js ${needed} or newer is needed, this is ${process.versions.node}\n` +

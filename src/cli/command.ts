@@ -38,7 +38,7 @@ export interface CommandSpec<F extends Flags = Flags> {
 }
 
 /** A command whose `run` knows the types of its own flags, as the one type that the table of commands holds. */
-export const defineCommand = <const F extends Flags>(command: CommandSpec<F>): CommandSpec => command as unknown as CommandSpec
+export const defineCommand = <const F extends Flags>(command: CommandSpec<F>): CommandSpec => command
 
 /** The text of `gantry NAME --help`. */
 export const commandHelp = (command: CommandSpec): string => {

@@ -81,7 +81,7 @@ export const parseFlags = <F extends Flags>(flags: F, args: readonly string[], f
       continue
     }
     if (token.value === undefined) throw usage(`flag needs an argument: ${token.rawName}`)
-    const value = !long && token.inlineValue === true && token.value.startsWith('=') ? token.value.slice(1) : token.value
+    const value = !long && token.inlineValue && token.value.startsWith('=') ? token.value.slice(1) : token.value
     const list = values[token.name]
     if (Array.isArray(list)) list.push(value)
     else values[token.name] = value

@@ -11,7 +11,7 @@ export const reportError = (error: unknown, debug: boolean, command?: string): v
       cause !== undefined;
       cause = cause instanceof Error ? cause.cause : undefined
     )
-      lines.push(`caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}`)
+      lines.push(`caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause)}`)
   } else if (!isGantryError(error))
     lines.push('hint: this is a mistake in gantry; run again with --debug and report what it prints')
   process.stderr.write(`${lines.join('\n')}\n`)

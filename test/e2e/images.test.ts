@@ -67,7 +67,7 @@ test('tag, history, inspect and images speak of the same image', { skip }, async
   })
   gantry.run('build', '-q', '-t', 'app:1', context)
   gantry.run('tag', 'app:1', 'app:2')
-  const [image] = JSON.parse(gantry.run('inspect', 'app:2')) as [Record<string, never>]
+  const [image] = JSON.parse(gantry.run('inspect', 'app:2')) as [Record<string, unknown>]
   assert.deepEqual(image.RepoTags, ['app:1', 'app:2'])
   const config = image.Config as Record<string, unknown>
   assert.deepEqual(config.Env, ['PATH=/bin', 'A=1', 'B=two words'])
