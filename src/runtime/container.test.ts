@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { exitStatusOf } from './runtime-error.ts'
@@ -159,6 +159,21 @@ test('createContainer() says how to install conmon where it is missing', { skip:
     }),
     { kind: 'failed_precondition', code: 'NO_MONITOR', hint: /apt-get install conmon/ },
   )
+})
+
+test('createContainer() passes on what a conmon says that does not start', { skip: containersSkip() }, async () => {
+  await using sandbox = await TestSandbox.create()
+  const program = join(sandbox.base, 'conmon')
+  await writeFile(program, '#!/bin/sh\necho wrong option >&2\nexit 1\n', { mode: 0o755 })
+  for (const [conmon, message] of [
+    [program, /wrong option$/],
+    ['/bin/false', /ended without saying why$/],
+    ['/nonexistent/conmon', /ended without saying why$/],
+  ] as const) {
+    const spec = sandbox.spec(['true'])
+    const options = { spec, root: await sandbox.root(), folder: join(sandbox.base, spec.id), readRootFile: sandbox.readRootFile }
+    await assert.rejects(createContainer({ ...sandbox.tools, conmon }, options), { kind: 'failed_precondition', message })
+  }
 })
 
 const readLink = async (path: string): Promise<string> => (await import('node:fs/promises')).readlink(path)

@@ -32,6 +32,8 @@ export interface CreateContainerOptions {
   readonly keepStdin?: boolean
   /** An absolute program and its arguments that conmon runs when the container has ended. */
   readonly exitCommand?: readonly string[]
+  /** Variables for the exit command besides PATH. */
+  readonly exitEnvironment?: Readonly<Record<string, string>>
 }
 
 /** Process ids of a container's first process and of its conmon, on the host. */
@@ -63,7 +65,8 @@ export const createContainer = async (tools: RuntimeTools, options: CreateContai
     interactive: spec.interactive,
     keepStdin: options.keepStdin === true,
     logFile: options.logFile ?? join(folder, 'log'),
-    ...(options.exitCommand === undefined ? {} : { exitCommand: options.exitCommand }),
+    exitCommand: options.exitCommand ?? [],
+    environment: options.exitEnvironment ?? {},
   })
   if (pid <= 0) throw runtimeError(`create container "${spec.id}"`, message, spec.args[0] ?? '')
   if (annotations === undefined && linux.seccomp !== undefined) await keepCompiledFilter(tools, spec.id, linux.seccomp)

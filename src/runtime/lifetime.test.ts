@@ -119,8 +119,12 @@ describe('a container', { skip: containersSkip('crun'), concurrency: 3 }, () => 
   test('runs the exit command when it has ended, which can remove all of it', async () => {
     const root = await sandbox.root()
     const told = join(sandbox.base, 'told')
-    const exitCommand = ['/bin/sh', '-c', 'rm -r "$0" && echo removed >"$1"', dirname(root.path), told]
-    const place = await sandbox.create(sandbox.spec(['sh', '-c', 'echo x >/x; cat /x; exit 9']), { exitCommand, root })
+    const exitCommand = ['/bin/sh', '-c', 'rm -r "$0" && echo "$SAID" >"$1"', dirname(root.path), told]
+    const place = await sandbox.create(sandbox.spec(['sh', '-c', 'echo x >/x; cat /x; exit 9']), {
+      exitCommand,
+      exitEnvironment: { SAID: 'removed' },
+      root,
+    })
     await startContainer(sandbox.tools, place)
     assert.equal(await waitContainer(sandbox.tools, place), 9)
     for (let tries = 0; tries < 100; tries++) {

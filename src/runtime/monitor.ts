@@ -30,7 +30,8 @@ export interface MonitorOptions {
   /** Keep the container's stdin when the one who is attached goes away. */
   readonly keepStdin: boolean
   readonly logFile: string
-  readonly exitCommand?: readonly string[]
+  readonly exitCommand: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
 }
 
 /** What conmon says of itself: the container's process, or why there is none. */
@@ -99,7 +100,7 @@ const spawnMonitor = (
     spawn(conmon, monitorArguments(tools, options), {
       // the log by a relative name: in conmon's syntax a colon has a meaning
       cwd: dirname(options.logFile),
-      env: { PATH: tools.path, TZ: 'UTC', TMPDIR: '/tmp', _OCI_SYNCPIPE: '3' },
+      env: { ...options.environment, PATH: tools.path, TZ: 'UTC', TMPDIR: '/tmp', _OCI_SYNCPIPE: '3' },
       stdio: ['ignore', 'ignore', 'pipe', life],
       detached: true,
     }),
@@ -121,7 +122,7 @@ const monitorArguments = (tools: RuntimeTools, options: MonitorOptions): readonl
     runtimeArguments(tools).flatMap((one) => ['--runtime-arg', one]),
     options.terminal ? ['--terminal'] : options.interactive ? ['--stdin'] : [],
     options.keepStdin ? ['--leave-stdin-open'] : [],
-    (options.exitCommand ?? []).flatMap((one, index) => [index === 0 ? '--exit-command' : '--exit-command-arg', one]),
+    options.exitCommand.flatMap((one, index) => [index === 0 ? '--exit-command' : '--exit-command-arg', one]),
   ]
   return flags.flat()
 }
@@ -166,6 +167,7 @@ const parseReport = (line: string): { readonly pid: number; readonly message: st
 /** Waits until nobody holds the pipe's other end. */
 export const closed = (reader: Socket): Promise<void> =>
   new Promise((resolve) => {
+    if (reader.closed) resolve()
     reader.once('close', resolve)
     reader.once('error', () => undefined)
     reader.resume()
@@ -176,6 +178,5 @@ const text = (stream: NodeJS.ReadableStream): Promise<string> =>
     let read = ''
     stream.setEncoding('utf8')
     stream.on('data', (chunk: string) => void (read.length < maxReport && (read += chunk)))
-    stream.once('end', () => resolve(read.trim()))
-    stream.once('error', () => resolve(read.trim()))
+    for (const event of ['end', 'close', 'error']) stream.once(event, () => resolve(read.trim()))
   })

@@ -65,7 +65,7 @@ const killUntil = async (ended: Promise<unknown>, kill: () => Promise<void>): Pr
     () => true,
     () => true,
   )
-  do await kill()
+  do await kill().catch(() => undefined)
   while (!(await Promise.race([end, sleep(20, false)])))
 }
 

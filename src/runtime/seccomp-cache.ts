@@ -17,20 +17,23 @@ const maxFilter = 8 * 4096
 /** The compiled form of a filter that this crun has compiled before, base64; else undefined. */
 export const compiledFilter = async (tools: RuntimeTools, seccomp: RuntimeSeccomp): Promise<string | undefined> => {
   if (tools.runtime.kind !== 'crun') return undefined
-  const bytes = await readFile(await cacheFile(tools, seccomp)).catch(missing)
-  return bytes === undefined || bytes.length === 0 || bytes.length > maxFilter || bytes.length % 8 !== 0
-    ? undefined
-    : bytes.toString('base64')
+  const bytes = await readFile(await cacheFile(tools, seccomp)).catch((error: unknown) => {
+    if (systemCode(error) === undefined) throw error
+    return Buffer.alloc(0)
+  })
+  return bytes.length > 0 && bytes.length <= maxFilter && bytes.length % 8 === 0 ? bytes.toString('base64') : undefined
 }
 
-/** Keeps what crun compiled for a container that it has created. */
+/** Keeps what crun compiled for a container that it has created; where that fails, the next container has it compiled again. */
 export const keepCompiledFilter = async (tools: RuntimeTools, id: string, seccomp: RuntimeSeccomp): Promise<void> => {
   if (tools.runtime.kind !== 'crun') return
-  const file = await cacheFile(tools, seccomp)
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await link(join(tools.stateFolder, id, 'seccomp.bpf'), file).catch((error: unknown) => {
-    if (systemCode(error) !== 'EEXIST') return missing(error)
-  })
+  try {
+    const file = await cacheFile(tools, seccomp)
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+    await link(join(tools.stateFolder, id, 'seccomp.bpf'), file)
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error
+  }
 }
 
 /** Named after all that the compiled form depends on. */
@@ -40,8 +43,4 @@ const cacheFile = async (tools: RuntimeTools, seccomp: RuntimeSeccomp): Promise<
     .update(JSON.stringify([tools.runtime.path, size, mtimeMs, seccomp]))
     .digest('hex')
   return join(tools.stateFolder, '.seccomp', key)
-}
-
-const missing = (error: unknown): undefined => {
-  if (systemCode(error) !== 'ENOENT') throw error
 }
