@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { ReadableStream } from 'node:stream/web'
 import type { ByteStream } from './bytes.ts'
 import { decompress, detectCodec } from './compression.ts'
@@ -52,27 +51,51 @@ const peek = async (stream: ByteStream, count: number): Promise<{ readonly head:
 }
 
 interface XzModule {
-  readonly XzReadableStream: new (stream: ReadableStream) => AsyncIterable<Uint8Array>
+  readonly XzReadableStream: new (stream: ReadableStream) => ReadableStream<Uint8Array>
 }
 
 async function* unxz(stream: ByteStream): ByteStream {
   // its types promise an ES module, it is a CommonJS one
   const { default: xz } = (await import('xz-decompress')) as unknown as { readonly default: XzModule }
-  yield* new xz.XzReadableStream(ReadableStream.from(stream))
+  const reader = new xz.XzReadableStream(ReadableStream.from(stream)).getReader()
+  try {
+    for (let step = await reader.read(); !step.done; step = await reader.read()) yield step.value
+  } finally {
+    // it throws when it has freed its memory already, which it does at its end
+    await reader.cancel().catch(() => undefined)
+  }
 }
 
+/** Most bytes that one piece of bzip2 may give at once: the package does not stop for back-pressure, and 40 bytes can be 900 KB. */
+const burstLimit = 256 * 1024 * 1024
+
 async function* bunzip2(stream: ByteStream): ByteStream {
+  // an old-style transform, which does its work within write() and end()
   const { default: create } = await import('unbzip2-stream')
   const transform = create()
-  const source = Readable.from(stream, { objectMode: false })
-  source.on('error', (error) => transform.emit('error', error))
-  const wrapped = new Readable().wrap(source.pipe(transform))
-  try {
-    yield* wrapped as AsyncIterable<Uint8Array>
-  } finally {
-    source.destroy()
-    wrapped.destroy()
+  let failed: Error | undefined
+  let output: Uint8Array[] = []
+  let size = 0
+  transform.on('error', (error: Error) => (failed ??= error))
+  transform.on('data', (chunk: Uint8Array) => {
+    output.push(chunk)
+    size += chunk.length
+    if (size > burstLimit)
+      throw new GantryError('resource_exhausted', 'TOO_LARGE', `Cannot decompress bzip2: more than ${burstLimit} bytes at once`)
+  })
+  const taken = (): readonly Uint8Array[] => {
+    if (failed !== undefined) throw failed
+    const chunks = output
+    output = []
+    size = 0
+    return chunks
   }
+  for await (const chunk of stream) {
+    transform.write(chunk)
+    yield* taken()
+  }
+  transform.end()
+  yield* taken()
 }
 
 async function* guarded(stream: ByteStream, codec: ArchiveCodec): ByteStream {
