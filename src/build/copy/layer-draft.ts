@@ -1,0 +1,198 @@
+import { createHash } from 'node:crypto'
+import type { ByteStream } from '../../lib/bytes.ts'
+import { textFromBytes } from '../../layers/tree/byte-text.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { TarInput } from '../../lib/tar/writer.ts'
+import { resolvePath, type Resolved } from '../tree/resolve-path.ts'
+import { nameOf, parentOf, shownPath, type Tree, type TreeEntry } from '../tree/tree.ts'
+
+/** Where the bytes of a file of the draft come from. */
+export interface Body {
+  open(): ByteStream
+  /** The sha256 of the bytes, in hex. */
+  digest(): Promise<string>
+}
+
+/** An entry of the layer to be. */
+export interface DraftEntry {
+  readonly entry: TreeEntry
+  readonly body?: Body
+  /** The first name of the same file: becomes a hard link to it, unless something else has taken its place. */
+  readonly sameAs?: DraftEntry
+}
+
+export interface FolderAttributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+  readonly mtime: TreeEntry['mtime']
+}
+
+/**
+ * A layer that is being put together over the layers below it, as the whole file system would look: what is asked for is what this
+ * layer has, else what the target has. Nothing is read or written but by `tar()`.
+ */
+export class LayerDraft {
+  readonly #target: Pick<Tree, 'stat'>
+  readonly #entries = new Map<string, DraftEntry>()
+  /** Folders of the target that something else stood for, so that what was in them is gone. */
+  readonly #replaced = new Set<string>()
+
+  constructor(target: Pick<Tree, 'stat'>) {
+    this.#target = target
+  }
+
+  /** What is at a path whose folders are folders. */
+  async stat(path: string): Promise<TreeEntry | undefined> {
+    const own = this.#entries.get(path)
+    if (own !== undefined) return own.entry
+    for (const replaced of this.#replaced) if (path.startsWith(`${replaced}/`)) return undefined
+    return await this.#target.stat(path)
+  }
+
+  resolve(path: string, options?: { readonly last?: boolean }): Promise<Resolved> {
+    return resolvePath(this, path, options)
+  }
+
+  /** Makes a folder and those above it where they are missing; answers the paths that were made. `invalid_argument` if something else is there. */
+  async makeFolders(path: string, attributes: FolderAttributes): Promise<readonly string[]> {
+    const made: string[] = []
+    const parts = path === '' ? [] : path.split('/')
+    for (let length = 1; length <= parts.length; length++) {
+      const folder = parts.slice(0, length).join('/')
+      const found = await this.stat(folder)
+      if (found === undefined) {
+        await this.put({ entry: { ...attributes, path: folder, kind: 'folder', size: 0 } })
+        made.push(folder)
+      } else if (found.kind !== 'folder')
+        throw new GantryError(
+          'invalid_argument',
+          'NOT_A_FOLDER',
+          `Cannot make folder "${shownPath(path)}": "${shownPath(folder)}" is not a folder`,
+        )
+    }
+    return made
+  }
+
+  /** Puts an entry at its path, whose folder exists, in place of what is there; a folder over a folder only changes attributes. */
+  async put(item: DraftEntry): Promise<void> {
+    const { path, kind } = item.entry
+    if (path === '') return
+    const name = nameOf(path)
+    if (name.startsWith('.wh.'))
+      throw new GantryError(
+        'invalid_argument',
+        'WHITEOUT_NAME',
+        `Cannot put "${shownPath(path)}" into a layer: its name means a deletion there`,
+      )
+    await this.#carryParents(path)
+    if (kind !== 'folder') {
+      const below = await this.stat(path)
+      if (below?.kind === 'folder') this.#remove(path)
+    }
+    this.#entries.set(path, item)
+  }
+
+  #remove(folder: string): void {
+    for (const path of this.#entries.keys()) if (path.startsWith(`${folder}/`)) this.#entries.delete(path)
+    this.#replaced.add(folder)
+  }
+
+  /** Folders of the target on the way get their attributes into this layer too, so that whoever unpacks it alone sees them right. */
+  async #carryParents(path: string): Promise<void> {
+    for (let parent = parentOf(path); parent !== '' && !this.#entries.has(parent); parent = parentOf(parent)) {
+      const found = await this.stat(parent)
+      if (found?.kind !== 'folder')
+        throw new GantryError(
+          'internal',
+          'NO_PARENT',
+          `Cannot put "${shownPath(path)}" into a layer: "${shownPath(parent)}" is not a folder`,
+        )
+      this.#entries.set(parent, { entry: { ...found, path: parent } })
+    }
+  }
+
+  /** All entries, folders before what is in them, names in byte order. */
+  entries(): readonly DraftEntry[] {
+    return [...this.#entries]
+      .map(([path, item]) => ({ item, key: path.replaceAll('/', '\0') }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map(({ item }) => item)
+  }
+
+  /** A digest of all that the layer will hold but times: the same for two layers that only differ in those. */
+  async digest(): Promise<string> {
+    const hash = createHash('sha256')
+    for (const item of this.entries()) {
+      const { mtime: _mtime, inode: _inode, ...rest } = item.entry
+      hash.update(JSON.stringify([sortedEntry(rest), this.#linkOf(item), this.#isOpaque(item.entry), await item.body?.digest()]))
+    }
+    return hash.digest('hex')
+  }
+
+  /** The layer's tar entries. Times after `latest` (seconds) become that. */
+  *tar(latest = Infinity): Iterable<TarInput> {
+    for (const item of this.#inLinkOrder()) {
+      const { entry, body } = item
+      const hardLink = this.#linkOf(item)
+      const { path, inode: _inode, target, ...rest } = entry
+      const linkName = hardLink ?? target
+      yield {
+        ...rest,
+        ...nameFields(path),
+        kind: hardLink === undefined ? entry.kind : 'hardlink',
+        size: hardLink === undefined ? entry.size : 0,
+        mtime: entry.mtime.seconds >= latest ? { seconds: latest, nanoseconds: 0 } : entry.mtime,
+        ...(linkName === undefined ? {} : linkFields(linkName)),
+        ...(hardLink === undefined && body !== undefined ? { body: body.open() } : {}),
+      }
+      if (this.#isOpaque(entry)) yield opaqueMark(path)
+    }
+  }
+
+  /** A hard link comes after what it links to, as every reader expects. */
+  #inLinkOrder(): readonly DraftEntry[] {
+    const entries = this.entries()
+    const links = entries.filter((item) => this.#linkOf(item) !== undefined)
+    return links.length === 0 ? entries : [...entries.filter((item) => this.#linkOf(item) === undefined), ...links]
+  }
+
+  #linkOf({ sameAs }: DraftEntry): string | undefined {
+    if (sameAs === undefined || this.#entries.get(sameAs.entry.path) !== sameAs) return undefined
+    return sameAs.entry.path
+  }
+
+  #isOpaque(entry: TreeEntry): boolean {
+    return entry.kind === 'folder' && this.#replaced.has(entry.path)
+  }
+}
+
+const nameFields = (path: string): Pick<TarInput, 'name' | 'rawName'> => {
+  const { text, raw } = textFromBytes(path)
+  return { name: text, ...(raw === undefined ? {} : { rawName: raw }) }
+}
+
+const linkFields = (target: string): Pick<TarInput, 'linkName' | 'rawLinkName'> => {
+  const { text, raw } = textFromBytes(target)
+  return { linkName: text, ...(raw === undefined ? {} : { rawLinkName: raw }) }
+}
+
+const opaqueMark = (path: string): TarInput => ({
+  ...nameFields(`${path}/.wh..wh..opq`),
+  kind: 'file',
+  mode: 0o600,
+  uid: 0,
+  gid: 0,
+  size: 0,
+  mtime: { seconds: 0, nanoseconds: 0 },
+})
+
+const sortedEntry = (entry: object): unknown =>
+  Object.entries(entry)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => [key, key === 'xattrs' ? xattrsOf(value as Readonly<Record<string, Uint8Array>>) : value])
+
+const xattrsOf = (xattrs: Readonly<Record<string, Uint8Array>>): unknown =>
+  Object.entries(xattrs)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => [name, Buffer.from(value).toString('base64')])
