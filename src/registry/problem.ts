@@ -56,7 +56,7 @@ export const problem = (error: unknown): Problem => {
       : { status: 500, code: 'UNKNOWN', message: 'the registry failed' }
   }
   const [kindStatus, kindCode] = kinds[error.kind]
-  const known = codes[error.code]
+  const known = Object.hasOwn(codes, error.code) ? codes[error.code] : undefined
   const status = error.kind === 'conflict' ? kindStatus : (known?.[0] ?? kindStatus)
   if (status === 500) return { status, code: 'UNKNOWN', message: 'the registry failed' }
   return {
