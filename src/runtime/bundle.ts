@@ -30,7 +30,6 @@ export const writeBundle = async (folder: string, options: BundleOptions): Promi
     hostFile('/etc/hosts'),
     hostFile('/etc/resolv.conf'),
     mkdir(folder, { recursive: true, mode: 0o700 }),
-    ...spec.binds.map((bind) => makeSource(bind.source)),
   ])
   const files = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') }
   const texts = networkFiles(spec, containerHostname(spec, host), { hosts, resolvConf })
@@ -49,6 +48,7 @@ export const writeBundle = async (folder: string, options: BundleOptions): Promi
     writeFile(files.hosts, texts.hosts),
     writeFile(files.hostname, texts.hostname),
     writeFile(files.resolvConf, texts.resolvConf),
+    ...spec.binds.map((bind) => makeSource(bind.source)),
   ])
   return runtimeSpec
 }

@@ -93,16 +93,21 @@ export type ContainerState =
 export const containerState = async (tools: RuntimeTools, place: ContainerPlace): Promise<ContainerState | undefined> => {
   const ended = await readExit(place.folder)
   if (ended !== undefined) return { status: 'exited', ...ended }
-  const result = await call(tools, 'state', place.id)
-  if (result.status !== 0) return undefined
-  const state = parseJson(result.stdout, `the state of container "${place.id}"`) as {
-    readonly status?: unknown
-    readonly pid?: unknown
-  }
-  const pid = Number(state.pid)
-  if (state.status === 'created' || state.status === 'running' || state.status === 'paused') return { status: state.status, pid }
+  const state = await runtimeState(tools, place.id)
+  if (state === undefined) return undefined
+  const { status, pid } = state
+  if (status === 'created' || status === 'running' || status === 'paused') return { status, pid: Number(pid) }
   // it may have ended, and conmon written why, since the first look
   return { status: 'exited', ...(await readExit(place.folder)) }
+}
+
+/** What the runtime says of a container; undefined for one that it does not know. */
+const runtimeState = async (
+  tools: RuntimeTools,
+  id: string,
+): Promise<{ readonly status?: unknown; readonly pid?: unknown } | undefined> => {
+  const result = await call(tools, 'state', id)
+  return result.status === 0 ? (parseJson(result.stdout, `the state of container "${id}"`) as object) : undefined
 }
 
 /** The status that conmon wrote when the container ended: 128+n for a signal. */
@@ -139,10 +144,10 @@ export const deleteContainer = async (
 ): Promise<void> => {
   const result = await call(tools, 'delete', ...(options.force === true ? ['--force'] : []), place.id)
   if (result.status === 0) return
-  const state = await call(tools, 'state', place.id)
   // crun and runc word it in many ways: what counts is that it is gone
-  if (state.status !== 0) return
-  if (options.force === true) throw failure(`delete container "${place.id}"`, result)
+  const state = await runtimeState(tools, place.id)
+  if (state === undefined) return
+  if (options.force === true || state.status === 'stopped') throw failure(`delete container "${place.id}"`, result)
   throw new GantryError(
     'conflict',
     'RUNNING',

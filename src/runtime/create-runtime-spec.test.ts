@@ -145,6 +145,8 @@ test('createRuntimeSpec() refuses what cannot be', () => {
     { binds: [{ source: '/src', target: '/', readOnly: false }] },
     { binds: [{ source: '/src', target: '/a/..', readOnly: false }] },
     { binds: [{ source: '/src', target: 'relative', readOnly: false }] },
+    { binds: [{ source: 'relative', target: '/a', readOnly: false }] },
+    { binds: [{ source: '/s\0', target: '/a', readOnly: false }] },
     { capAdd: ['NOPE'] },
   ]
   for (const more of bad) assert.throws(() => create(more), { kind: 'invalid_argument' }, JSON.stringify(more))

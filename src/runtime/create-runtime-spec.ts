@@ -32,7 +32,7 @@ export const createRuntimeSpec = (spec: ContainerSpec, options: RuntimeSpecOptio
     throw new GantryError(
       'failed_precondition',
       'NO_CGROUPS',
-      `Cannot make container "${spec.id}": no control groups are mounted`,
+      `Cannot make container "${spec.id}": control groups are not mounted`,
       {
         hint: 'mount -t cgroup2 cgroup2 /sys/fs/cgroup',
       },

@@ -71,10 +71,10 @@ describe('readLogs()', () => {
 
   test('finds the end of a long log in blocks', async () => {
     const path = join(folder, 'long')
-    const lines = Array.from({ length: 20_000 }, (_, i) => `${at(1)} stdout F line ${i}`)
+    const lines = Array.from({ length: 6000 }, (_, i) => `${at(1)} stdout F line ${i}`)
     await writeFile(path, `${lines.join('\n')}\n`)
-    for (const tail of [1, 2, 1000, 5000, 19_999, 20_000, 20_001]) {
-      const expected = Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`).slice(-tail)
+    for (const tail of [1, 1000, 5999, 6000, 6001]) {
+      const expected = Array.from({ length: 6000 }, (_, i) => `line ${i}\n`).slice(-tail)
       assert.equal(await read({ tail }, path), expected.join(''))
     }
     await writeFile(path, `${at(1)} stdout F ${'x'.repeat(200_000)}\n${at(1)} stdout F y\n`)

@@ -72,10 +72,16 @@ const depth = (path: string): number => path.split('/').length
 
 const target = (one: BindMount, id: string): string => {
   const path = posix.resolve('/', one.target)
-  if (one.target.startsWith('/') && path !== '/') return path
+  const reason =
+    path === '/'
+      ? "destination can't be '/'"
+      : [one.source, one.target].every((path) => path.startsWith('/'))
+        ? undefined
+        : 'mount path must be absolute'
+  if (reason === undefined) return path
   throw new GantryError(
     'invalid_argument',
     'BAD_MOUNT',
-    `Cannot mount "${one.source}" in container "${id}": ${path === '/' ? "destination can't be '/'" : 'mount path must be absolute'}: "${one.target}"`,
+    `Cannot mount "${one.source}" at "${one.target}" in container "${id}": ${reason}`,
   )
 }

@@ -48,8 +48,9 @@ const openPipe = (path: string): number | undefined => {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error
   }
+  const buffer = Buffer.alloc(4096)
   try {
-    if (readSync(fd, Buffer.alloc(4096)) > 0) return fd
+    while (readSync(fd, buffer) > 0);
   } catch (error) {
     if (systemCode(error) === 'EAGAIN') return fd
     closeSync(fd)
