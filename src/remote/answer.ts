@@ -6,7 +6,7 @@ import { parseRetryAfter } from '../lib/http/retry-after.ts'
 /** A refusal of a registry or a token server, made safe to show. */
 export interface RegistryAnswer {
   readonly status: number
-  /** The first error code of the body, upper case, or `HTTP_<status>`. */
+  /** The first error code of the body, upper case; else one by the status, `HTTP_<status>` in general. */
   readonly code: string
   /** `manifest unknown: manifest unknown`, as docker prints it; where the body says nothing, the status in words. */
   readonly text: string
@@ -73,9 +73,11 @@ const problemsOf = (body: string): readonly Problem[] => {
   return text === '' ? [] : [{ text }]
 }
 
-const silent: Readonly<Record<number, string>> = {
-  401: 'unauthorized: authentication required',
-  403: 'denied: requested access to the resource is denied',
+/** What a refusal without words means (the answer to HEAD has none). */
+const silent: Readonly<Record<number, { readonly code: string; readonly text: string }>> = {
+  401: { code: 'UNAUTHORIZED', text: 'unauthorized: authentication required' },
+  403: { code: 'DENIED', text: 'denied: requested access to the resource is denied' },
+  429: { code: 'TOOMANYREQUESTS', text: 'toomanyrequests: too many requests' },
 }
 
 /** Reads a refusal; a body that is too long, no JSON or broken off says nothing. */
@@ -84,10 +86,10 @@ export const readAnswer = async (response: HttpResponse): Promise<RegistryAnswer
   const body = await head(response.body, bodyLimit).catch(() => Buffer.alloc(0))
   const problems = problemsOf(body.toString('utf8'))
   const retryAfter = parseRetryAfter(response.header('retry-after'))
-  const words = silent[status] ?? `"${response.url.host}" answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
+  const words = silent[status]?.text ?? `"${response.url.host}" answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
   return {
     status,
-    code: problems.find(({ code }) => code !== undefined)?.code ?? `HTTP_${status}`,
+    code: problems.find(({ code }) => code !== undefined)?.code ?? silent[status]?.code ?? `HTTP_${status}`,
     text:
       problems.length === 0
         ? words

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { startPeer } from '../../testing/http-peer.ts'
+import { done, startPeer } from '../../testing/http-peer.ts'
 import { collect, streamOf, type ByteStream } from '../bytes.ts'
 import { isGantryError, type GantryError } from '../errors.ts'
 import { HttpClient, type HttpRequest } from './client.ts'
@@ -174,7 +174,7 @@ test('HttpClient.request() gives up when the other side stays silent or drips', 
 
 test('HttpClient.request() does not hold a slow reader against the other side', async () => {
   const bytes = Buffer.alloc(5_000_000, 7)
-  await using peer = await startPeer((_request, response) => void response.end(bytes) ?? true)
+  await using peer = await startPeer((_request, response) => done(response.end(bytes)))
   const client = new HttpClient({ idleTimeout: 100 })
   const response = await client.request(get(peer.url))
   let size = 0
@@ -223,8 +223,8 @@ test('HttpClient.request() asks again at once when a kept connection has been cl
 })
 
 test('HttpClient.request() ends with "canceled" when its signal is aborted, before or amid the body', async () => {
-  await using peer = await startPeer(
-    (_request, response) => void response.writeHead(200, { 'content-length': 10 }).write('12345') || true,
+  await using peer = await startPeer((_request, response) =>
+    done(response.writeHead(200, { 'content-length': 10 }).write('12345')),
   )
   const client = new HttpClient()
   await rejects(client.request(get(peer.url, { signal: AbortSignal.abort() })), 'CANCELED')

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { startPeer } from '../../testing/http-peer.ts'
+import { done, startPeer } from '../../testing/http-peer.ts'
 import { collect } from '../bytes.ts'
 import { isGantryError } from '../errors.ts'
 import { HttpClient } from './client.ts'
@@ -54,7 +54,7 @@ test('proxyFor() refuses what is no proxy without showing it', () => {
 })
 
 test('HttpClient.request() goes through a proxy with its credentials, for http and https', async () => {
-  await using target = await startPeer((_request, response) => void response.end('target') ?? true)
+  await using target = await startPeer((_request, response) => done(response.end('target')))
   const seen: string[] = []
   const proxy = createServer((request, response) => {
     seen.push(`${request.method} ${request.url} ${request.headers['proxy-authorization']}`)
