@@ -20,11 +20,10 @@ export interface LayerEntry {
   /** Target of a symlink; `rawTarget` has its bytes if they are not UTF-8. */
   readonly target?: string
   readonly rawTarget?: Uint8Array
-  /**
-   * Path of the first name of the same file, for the further names of a hard link (only in `entries()`). A path that is not in this
-   * layer is a link to a file of a layer below; such an entry has no size and no body of its own.
-   */
+  /** In `entries()`: path of the first name of the same file, for the further names of a hard link. */
   readonly hardLink?: string
+  /** A hard link to a file that only a lower layer has, at this path; the entry has no size and no body of its own. */
+  readonly lowerLink?: string
   readonly device?: { readonly major: number; readonly minor: number }
   readonly xattrs?: Readonly<Record<string, Uint8Array>>
   /** A folder that hides what lower layers have in it. */
@@ -87,6 +86,9 @@ export interface LayerStore {
     layers: readonly DiffId[],
     options: { readonly target: string; readonly scratch: string; readonly upper?: UpperFolder },
   ): Promise<readonly Mount[]>
+  /** Does ahead what `mounts` of these layers (base first) would have to do first, so that a pull ends ready to run. */
+  prepare(layers: readonly DiffId[], options?: Abortable): Promise<void>
+  /** True if there was such a layer. Mounts that are in use stay as they are. */
   remove(id: DiffId): Promise<boolean>
   list(): AsyncIterable<DiffId>
 }

@@ -1,0 +1,203 @@
+import { closeSync, fdatasync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { RingReader } from '../lib/byte-ring.ts'
+import { Inflater } from '../lib/compression-inflater.ts'
+import { GantryError, systemCode } from '../lib/errors.ts'
+import { TarParser } from '../lib/tar/parser.ts'
+import { createDigester, digestAlgorithm, type Digester, type DiffId } from '../oci/digest.ts'
+import type { Compression } from '../oci/media-type.ts'
+import { encodeErofs } from './erofs/encode.ts'
+import { indexOptions } from './index-options.ts'
+import { layerPaths } from './layer-paths.ts'
+import type { StoredInfo } from './stored-info.ts'
+import { commitFolder, writeAllSync, writeFileSynced } from './synced-files.ts'
+import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
+import type { LayerTree } from './tree/layer-tree.ts'
+import type { TreeNode } from './tree/node.ts'
+
+/** What a worker needs to know to take one layer into the store. */
+export interface IngestJob {
+  readonly kind: 'ingest'
+  /** The blob's bytes as they arrive. */
+  readonly ring: SharedArrayBuffer
+  readonly compression: Compression
+  /** The store's folder, and a path in it that does not exist, to work in. */
+  readonly folder: string
+  readonly temporary: string
+  /** The tar's digest, if it is known. */
+  readonly expected: DiffId | undefined
+  /** Most bytes of the tar. */
+  readonly maxTarSize: number
+}
+
+/** Inflating, hashing and parsing go piece by piece so that each finds the bytes in the processor's cache; writing is done in large blocks. */
+const pieceSize = 64 * 1024
+const blockSize = 1024 * 1024
+/** Bytes after which the disk is set to work, so that little is left to wait for in the end. */
+const flushSize = 32 * 1024 * 1024
+
+/** Takes one layer into the store: inflates, digests, parses and writes its tar, makes the index, and puts both in place. Blocks the thread. */
+export const ingest = async (job: IngestJob): Promise<StoredInfo> => {
+  const ring = new RingReader(job.ring)
+  try {
+    mkdirSync(job.temporary, { recursive: true })
+    return await ingestInto(job, ring)
+  } catch (error) {
+    ring.close()
+    rmSync(job.temporary, { recursive: true, force: true })
+    throw explain(error, job)
+  }
+}
+
+const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo> => {
+  const builder = new LayerTreeBuilder()
+  const parser = new TarParser({ entry: (entry, bodyOffset) => builder.add(entry, bodyOffset) })
+  const digester = createDigester(job.expected === undefined ? 'sha256' : digestAlgorithm(job.expected))
+  const tar = new TarFile(join(job.temporary, 'tar'), job.maxTarSize, digester, parser)
+  try {
+    if (job.compression === 'none') await tar.copy(ring)
+    else await tar.inflate(ring, job.compression)
+    parser.finish()
+    await tar.sync()
+  } finally {
+    tar.close()
+  }
+  const diffId = digester.digest()
+  if (job.expected !== undefined && diffId !== job.expected) throw mismatch(job.expected, diffId)
+  const tree = builder.finish()
+  const info: StoredInfo = {
+    diffId,
+    tarSize: tar.size,
+    contentSize: tree.contentSize,
+    entries: tree.entries,
+    alone: standsAlone(tree),
+    stackable: !tree.implicitFolders && !tree.lowerLinks,
+  }
+  writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions([{ diffId, tarSize: tar.size }], diffId)))
+  writeFileSynced(join(job.temporary, 'info'), [Buffer.from(JSON.stringify(info))])
+  commit(job, diffId)
+  return info
+}
+
+/** The tar on its way to the disk. */
+class TarFile {
+  readonly #fd: number
+  readonly #limit: number
+  readonly #digester: Digester
+  readonly #parser: TarParser
+  #flushed = 0
+  #flushing: Promise<void> | undefined
+  size = 0
+
+  constructor(path: string, limit: number, digester: Digester, parser: TarParser) {
+    this.#fd = openSync(path, 'wx', 0o644)
+    this.#limit = limit
+    this.#digester = digester
+    this.#parser = parser
+  }
+
+  async copy(ring: RingReader): Promise<void> {
+    while (ring.next(blockSize)) {
+      for (let at = ring.from; at < ring.to; at += pieceSize) this.#see(ring.data.subarray(at, Math.min(at + pieceSize, ring.to)))
+      writeAllSync(this.#fd, ring.data, ring.from, ring.to)
+      ring.release()
+      await this.#flush()
+    }
+  }
+
+  async inflate(ring: RingReader, codec: 'gzip' | 'zstd'): Promise<void> {
+    using inflater = new Inflater(codec)
+    const block = Buffer.allocUnsafeSlow(blockSize)
+    let filled = 0
+    while (ring.next(blockSize)) {
+      let full = false
+      for (let at = ring.from; at < ring.to || full;) {
+        const limit = Math.min(filled + pieceSize, blockSize)
+        inflater.step(ring.data, at, ring.to, block, filled, limit)
+        at += inflater.taken
+        const end = filled + inflater.made
+        this.#see(block.subarray(filled, end))
+        full = end === limit
+        filled = end
+        if (filled === blockSize) {
+          writeAllSync(this.#fd, block, 0, filled)
+          filled = 0
+          await this.#flush()
+        }
+      }
+      ring.release()
+    }
+    writeAllSync(this.#fd, block, 0, filled)
+    inflater.finish(block)
+  }
+
+  async sync(): Promise<void> {
+    await this.#flushing
+    await datasync(this.#fd)
+  }
+
+  close(): void {
+    closeSync(this.#fd)
+  }
+
+  #see(piece: Uint8Array): void {
+    this.size += piece.length
+    if (this.size > this.#limit) throw tooLarge(this.#limit)
+    this.#digester.update(piece)
+    this.#parser.feed(piece)
+  }
+
+  /** Starts to write back what is in the page cache, on the thread pool, unless the last such call is still under way. */
+  async #flush(): Promise<void> {
+    if (this.size - this.#flushed < flushSize) return
+    this.#flushed = this.size
+    await this.#flushing
+    this.#flushing = datasync(this.#fd)
+    this.#flushing.catch(() => undefined)
+  }
+}
+
+const datasync = promisify(fdatasync)
+
+/** Puts the finished folder in its place. */
+const commit = (job: IngestJob, diffId: DiffId): void => {
+  const paths = layerPaths(job.folder)
+  mkdirSync(paths.algorithm(digestAlgorithm(diffId)), { recursive: true })
+  commitFolder(job.temporary, paths.layer(diffId))
+}
+
+/** True if the layer's own index, mounted alone, shows what the layer is over nothing. */
+const standsAlone = (tree: LayerTree): boolean => {
+  if (tree.implicitFolders || tree.lowerLinks || tree.root.opaque) return false
+  const folders: TreeNode[] = [tree.root]
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const node of folder.children?.values() ?? []) {
+      if (node.kind === 'whiteout' || node.opaque) return false
+      if (node.kind === 'folder') folders.push(node)
+    }
+  }
+  return true
+}
+
+const mismatch = (expected: DiffId, actual: DiffId): GantryError =>
+  new GantryError('data_loss', 'DIFF_ID_MISMATCH', `Cannot add layer "${expected}": its tar has the digest "${actual}"`, {
+    detail: { expected, actual },
+  })
+
+const tooLarge = (limit: number): GantryError =>
+  new GantryError('resource_exhausted', 'LAYER_TOO_LARGE', `Cannot add the layer: its tar has more than ${limit} bytes`)
+
+/** The disk's own errors in words; the rest as it is. */
+const explain = (error: unknown, job: IngestJob): unknown => {
+  const code = systemCode(error)
+  if (error instanceof GantryError || code === undefined) return error
+  const full = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
+  const name = job.expected === undefined ? 'the layer' : `layer "${job.expected}"`
+  return new GantryError(
+    full ? 'resource_exhausted' : 'failed_precondition',
+    full ? 'NO_SPACE' : 'LAYER_NOT_WRITTEN',
+    `Cannot store ${name}: ${full ? 'the disk is full' : code} ("${job.folder}")`,
+    { cause: error },
+  )
+}
