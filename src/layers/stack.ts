@@ -140,9 +140,8 @@ class Stack implements LayerStack {
 
   async #leaf(path: string, candidate: Candidate): Promise<StackEntry> {
     const { entry, layer } = candidate
-    if (entry.hardLink === undefined || (await this.#reader(layer).entry(entry.hardLink)) !== undefined)
-      return entryAt(path, candidate)
-    const lower = await this.#find(bytesAsText(entry.hardLink), false, layer)
+    if (entry.lowerLink === undefined) return entryAt(path, candidate)
+    const lower = await this.#find(bytesAsText(entry.lowerLink), false, layer)
     if (lower !== undefined && lower.entry.kind !== 'folder') {
       const { rawPath: _rawPath, ...same } = lower.entry
       return { ...same, ...named(path) }
@@ -150,7 +149,7 @@ class Stack implements LayerStack {
     throw new GantryError(
       'invalid_argument',
       'LAYER_LINK_BROKEN',
-      `Cannot read "${entry.path}": it is a hard link to "${entry.hardLink}", which is no file of a lower layer`,
+      `Cannot read "${entry.path}": it is a hard link to "${entry.lowerLink}", which is no file of a lower layer`,
     )
   }
 

@@ -114,7 +114,7 @@ test('ErofsReader says of an entry all that the tar says', async () => {
     [reader.entry('d')?.opaque, reader.entry('d')?.implicit, reader.entry('d')?.xattrs, reader.entry('d/gone')?.kind],
     [true, true, undefined, 'whiteout'],
   )
-  assert.equal(reader.entry('lower')?.hardLink, 'not/here')
+  assert.equal(reader.entry('lower')?.lowerLink, 'not/here')
   assert.deepEqual(reader.entry(Buffer.from([0xff]))?.rawPath, Buffer.from([0xff]))
 })
 

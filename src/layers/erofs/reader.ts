@@ -112,7 +112,7 @@ export class ErofsReader implements Disposable {
     for (const { path, inode } of this.walk()) {
       const entry = this.#describe(path, inode)
       const first = firstNames.get(inode.inode)
-      if (first !== undefined && entry.hardLink === undefined) yield { ...entry, hardLink: first }
+      if (first !== undefined) yield { ...entry, hardLink: first }
       else yield entry
       if (inode.links > 1 && inode.kind !== 'folder' && first === undefined) firstNames.set(inode.inode, entry.path)
     }
@@ -248,7 +248,7 @@ export class ErofsReader implements Disposable {
       mtime: { seconds: inode.seconds, nanoseconds: inode.nanoseconds },
       ...(target === undefined ? {} : { target: target.text }),
       ...(target?.raw === undefined ? {} : { rawTarget: target.raw }),
-      ...(link === undefined ? {} : { hardLink: Buffer.from(link).toString() }),
+      ...(link === undefined ? {} : { lowerLink: Buffer.from(link).toString() }),
       ...(isDevice && inode.data !== 0 ? { device } : {}),
       ...(Object.keys(xattrs).length === 0 ? {} : { xattrs }),
       ...(opaque ? { opaque } : {}),
