@@ -24,13 +24,13 @@ test('createImage() gives the same bytes whatever the order of the fields', asyn
   await using fixture = await temporaryStore()
   const layers = [layer('a'), layer('b')]
   const one = await createImage(fixture.subject, { config, layers })
-  const other = {
+  const other: ImageConfig = {
     rootfs: config.rootfs,
     config: { Env: ['B=1', 'A=2'], Labels: { a: '2', z: '1' } },
     os: 'linux',
     architecture: 'amd64',
   }
-  assert.deepEqual(await createImage(fixture.subject, { layers, config: other as ImageConfig }), one)
+  assert.deepEqual(await createImage(fixture.subject, { layers, config: other }), one)
   const { manifest } = await readImage(fixture.subject, one)
   assert.equal(
     fixture.subject.read(manifest.config).toString(),

@@ -60,7 +60,7 @@ test('writeArchive() lists each image in the manifest.json that docker reads', a
   const archive = await save(store, [{ target: image, names: ['docker.io/library/x:1', `a.b/c@${image.digest}`] }])
   const path = ({ digest }: Descriptor): string => digest.replace('sha256:', 'blobs/sha256/')
   assert.deepEqual(await jsonOf(archive, 'manifest.json'), [
-    { Config: path(manifest.config), RepoTags: ['x:1'], Layers: manifest.layers.map(path) },
+    { Config: path(manifest.config), RepoTags: ['docker.io/library/x:1'], Layers: manifest.layers.map(path) },
   ])
 })
 

@@ -6,7 +6,6 @@ import { digestAlgorithm, type Digest } from '../../oci/digest.ts'
 import { encodeJson, type Manifest } from '../../oci/manifest.ts'
 import { isConfigType, isNonDistributable } from '../../oci/media-type.ts'
 import { rankPlatforms } from '../../oci/platform-match.ts'
-import { familiarString, parseReference } from '../../oci/reference.ts'
 import { noSuchBlob } from '../blob-files.ts'
 import type { ContentSource } from '../interfaces.ts'
 import { fullReference } from '../layout-images.ts'
@@ -85,7 +84,7 @@ const header = (name: string, size: number): TarEntry => ({ name, kind: 'file', 
 const file = (name: string, bytes: Buffer): TarInput => ({ ...header(name, bytes.length), body: streamOf(bytes) })
 const folder = (name: string): TarInput => ({ name, kind: 'folder', mode: 0o755, size: 0, ...owner })
 
-/** docker's `manifest.json` (moby image/tarexport): an entry for each image, with the familiar names. Artifacts have no place in it. */
+/** docker's `manifest.json` (moby image/tarexport): an entry for each image, with its names. Artifacts have no place in it. */
 const dockerManifest = (
   images: readonly ArchiveImage[],
   reached: ReadonlyMap<Digest, Reached>,
@@ -107,12 +106,10 @@ const dockerManifest = (
   }))
 }
 
-/** A name as docker writes it; one by digest has no tag. */
+/** Full, since podman takes docker's short names for its own; a name by digest has no tag. */
 const repoTag = (name: string): readonly string[] => {
   const full = fullReference(name)
-  if (full === undefined) return []
-  const reference = parseReference(full)
-  return reference.digest === undefined ? [familiarString(reference)] : []
+  return full === undefined || full.includes('@') ? [] : [full]
 }
 
 /** The one image of a target that readers without indexes get. */
