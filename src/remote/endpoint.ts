@@ -54,8 +54,7 @@ export class Endpoint {
   async base(): Promise<URL> {
     if (this.#base !== undefined) return this.#base
     this.#finding ??= this.#find().finally(() => (this.#finding = undefined))
-    this.#base = await this.#finding
-    return this.#base
+    return await this.#finding
   }
 
   /** True if secrets may travel in the clear: the registry itself speaks plain HTTP, or the user allowed it. */
@@ -78,6 +77,7 @@ export class Endpoint {
         response.discard()
         if (protocol === 'http' && response.status === 400) fallback = url
         else {
+          this.#base = url
           this.#onAnswer(response)
           return url
         }
@@ -86,7 +86,7 @@ export class Endpoint {
         failures.push(error)
       }
     }
-    if (fallback !== undefined) return fallback
+    if (fallback !== undefined) return (this.#base = fallback)
     throw failures.find(({ code }) => code !== 'CONNECTION_REFUSED') ?? failures[0]
   }
 }

@@ -48,8 +48,8 @@ export const startTokenServer = async (options: TokenServerOptions = {}): Promis
   const known = (user: string, secret: string): boolean => options.users === undefined || options.users[user] === secret
   const peer = await startPeer(async (request, response) => {
     if (request.path !== '/token') return false
-    if (request.method === 'GET' ? options.get === false : options.post === false) return false
     const form = new URLSearchParams((await request.body()).toString())
+    if (request.method === 'GET' ? options.get === false : options.post === false) return false
     const [user, secret] =
       request.method === 'GET'
         ? (basic(request) ?? ['', ''])

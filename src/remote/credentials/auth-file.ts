@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { parseJson } from '../../lib/bytes.ts'
 import { GantryError, systemCode } from '../../lib/errors.ts'
 import type { Credentials } from '../interfaces.ts'
+import { parseSecretJson } from '../secret-json.ts'
 import { keyOf, normalizeKey } from './key.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -22,7 +22,7 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 
 /** Reads such a file's JSON; an empty one is one without credentials. What it is not good for is an `invalid_argument` error. */
 export const parseAuthFile = (json: string, name: string): AuthFile => {
-  const all = json.trim() === '' ? {} : parseJson(json, `"${name}"`)
+  const all = json.trim() === '' ? {} : parseSecretJson(json, `"${name}"`)
   if (!isFields(all))
     throw new GantryError('invalid_argument', 'AUTH_FILE_INVALID', `Cannot parse "${name}": it is not a JSON object`)
   const credsStore = text(all['credsStore'])

@@ -1,8 +1,8 @@
-import { parseJson } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Environment } from '../../lib/http/proxy.ts'
 import { runProcess } from '../../lib/process.ts'
 import type { Credentials } from '../interfaces.ts'
+import { parseSecretJson } from '../secret-json.ts'
 import { loginOf } from './auth-file.ts'
 
 const absent = 'credentials not found in native keychain'
@@ -40,7 +40,7 @@ export const helperGet = async (name: string, server: string, environment: Envir
   const output = await run(name, 'get', server, environment)
   if (output === undefined) return undefined
   const what = `the answer of docker-credential-${name}`
-  const answer = parseJson(output, what) as { readonly Username?: unknown; readonly Secret?: unknown } | null
+  const answer = parseSecretJson(output, what) as { readonly Username?: unknown; readonly Secret?: unknown } | null
   if (typeof answer?.Username !== 'string' || typeof answer.Secret !== 'string')
     throw new GantryError('failed_precondition', 'CREDENTIAL_HELPER_FAILED', `Cannot use ${what}: it has no user name and secret`)
   return answer.Username === '' && answer.Secret === '' ? undefined : loginOf(answer.Username, answer.Secret)
