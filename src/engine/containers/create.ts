@@ -97,7 +97,7 @@ const specOf = (engine: Engine, id: string, image: Image, options: CreateOptions
   const config = image.config.config ?? {}
   return {
     id,
-    hostname: options.hostname ?? id.slice(0, 12),
+    ...(options.hostname === undefined ? {} : { hostname: options.hostname }),
     args: mergeCommand(config, {
       cmd: options.command,
       ...(options.entrypoint === undefined ? {} : { entrypoint: [options.entrypoint] }),

@@ -1,7 +1,7 @@
 import { openStack } from '../../layers/stack.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { attachContainer, type AttachResult } from '../../runtime/attach.ts'
-import { createContainer, startContainer as startProcess } from '../../runtime/container.ts'
+import { createContainer, deleteContainer, startContainer as startProcess } from '../../runtime/container.ts'
 import type { ContainerStreams, RootFileSystem } from '../../runtime/interfaces.ts'
 import type { ReadRootFile } from '../../runtime/user.ts'
 import type { Engine } from '../engine.ts'
@@ -32,7 +32,10 @@ export const startContainer = async (
       keepStdin: detached && record.spec.interactive,
       // with nobody waiting for its end the monitor has it removed
       ...(detached && record.autoRemove
-        ? { exitCommand: [...engine.options.selfCommand, '--root', engine.options.root, 'rm', '-f', record.id] }
+        ? {
+            exitCommand: [...engine.options.selfCommand, '--root', engine.options.root, 'rm', '-f', record.id],
+            exitEnvironment: { GANTRY_RUN: engine.options.runFolder },
+          }
         : {}),
     })
     const attached =
@@ -42,6 +45,7 @@ export const startContainer = async (
     await startProcess(tools, place)
     return attached === undefined ? {} : { attached: attached.result }
   } catch (error) {
+    await deleteContainer(tools, place, { force: true })
     if (record.autoRemove) await dropContainer(engine, record.id)
     else
       await writeRecord(engine, {
