@@ -206,7 +206,9 @@ test('an upload goes on with a new token when the old one ended meanwhile', asyn
   peers.registry.faultTimes(
     1,
     ({ method }) => method === 'PUT',
-    () => void peers.tokens.tokens.clear(),
+    () => {
+      peers.tokens.tokens.clear()
+    },
   )
   const repository = peers.client().repository({ domain: peers.registry.host, path: 'a/b' })
   // oxlint-disable-next-line require-await
