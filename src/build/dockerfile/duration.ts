@@ -25,3 +25,16 @@ export const parseDuration = (text: string): number => {
   }
   return sign * total
 }
+
+/** Nanoseconds as Go prints a duration: `1m30s`, `1.5s`, `300ms`, `0s`. */
+export const formatDuration = (nanoseconds: number): string => {
+  const sign = nanoseconds < 0 ? '-' : ''
+  const value = Math.abs(nanoseconds)
+  if (value === 0) return '0s'
+  const small = ([1e6, 1e3, 1] as const).find((scale) => value < 1e9 && value >= scale)
+  if (small !== undefined) return `${sign}${value / small}${{ 1e6: 'ms', 1e3: 'µs', 1: 'ns' }[small]}`
+  const hours = Math.floor(value / 3600e9)
+  const minutes = Math.floor((value % 3600e9) / 60e9)
+  const seconds = (value % 60e9) / 1e9
+  return `${sign}${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds}s`
+}

@@ -4,17 +4,32 @@ import { readLines, type LogicalLine } from './lines.ts'
 import { parseInstruction } from './parse-instruction.ts'
 import { sourceError, type SourceRange } from './source.ts'
 
+/** The error with a place in a Dockerfile, if it has none yet and is one of ours. */
+const placed = (error: unknown, range: SourceRange): unknown => {
+  if (!isGantryError(error) || isPlaced(error)) return error
+  return sourceError(range, error.code, error.message, {
+    kind: error.kind,
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  })
+}
+
+const isPlaced = ({ detail }: GantryError): boolean => typeof detail === 'object' && detail !== null && 'excerpt' in detail
+
 /** Runs `work`; an error that has no place in a Dockerfile yet gets this one. */
 export const atSource = <T>(range: SourceRange, work: () => T): T => {
   try {
     return work()
   } catch (error) {
-    if (!isGantryError(error) || error.detail !== undefined) throw error
-    throw sourceError(range, error.code, error.message, {
-      kind: error.kind,
-      cause: error.cause ?? error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    })
+    throw placed(error, range)
+  }
+}
+
+export const atSourceAsync = async <T>(range: SourceRange, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    throw placed(error, range)
   }
 }
 

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto'
+import type { Image } from '../content/interfaces.ts'
+import type { Abortable } from '../lib/bytes.ts'
+import type { Platform } from '../oci/descriptor.ts'
+import { digestOf, type Digest } from '../oci/digest.ts'
+import type { SourceRange } from './dockerfile/source.ts'
+
+/** An image that a stage begins with or copies from: its config is known, its layers are brought when they are needed. */
+export interface BaseImage {
+  readonly image: Image
+  /** Makes all its layers ready in the layer store. */
+  prepare(options: Abortable): Promise<void>
+}
+
+/** No files at all: `FROM scratch`. */
+export interface ScratchOp {
+  readonly kind: 'scratch'
+}
+
+/** The layers of an image; the manifest's digest says which. */
+export interface ImageOp {
+  readonly kind: 'image'
+  readonly manifest: Digest
+}
+
+/** The build context. */
+export interface ContextOp {
+  readonly kind: 'context'
+}
+
+/** Where a copy takes files from: an input of the vertex by index, or text that stands in the Dockerfile. */
+export type CopyFrom =
+  | { readonly kind: 'input'; readonly index: number; readonly path: string; readonly include?: readonly string[] }
+  | { readonly kind: 'inline'; readonly name: string; readonly content: string }
+
+/** COPY and ADD: the first input is what is copied into. */
+export interface CopyOp {
+  readonly kind: 'copy'
+  readonly from: readonly CopyFrom[]
+  /** Absolute; a slash at the end says that it is a folder. */
+  readonly destination: string
+  /** `user[:group]` as written. */
+  readonly chown?: string
+  readonly chmod?: string
+  readonly exclude: readonly string[]
+  /** Whether local archives are extracted. */
+  readonly unpack: boolean
+}
+
+/** WORKDIR: makes a folder where it is missing. */
+export interface FolderOp {
+  readonly kind: 'folder'
+  /** Absolute. */
+  readonly path: string
+  readonly user: string
+}
+
+/** RUN: the first input is the root file system. */
+export interface ExecOp {
+  readonly kind: 'exec'
+  readonly args: readonly string[]
+  readonly env: readonly string[]
+  readonly cwd: string
+  readonly user: string
+  readonly network: 'default' | 'none' | 'host'
+  /** `name:address`; only the names count for the cache. */
+  readonly extraHosts: readonly string[]
+  readonly platform: Platform
+  /** Scripts out of heredocs, mounted read-only. */
+  readonly scripts: readonly { readonly path: string; readonly content: string }[]
+  /** Added to the environment, but no part of the step. */
+  readonly proxy: readonly string[]
+}
+
+export type Op = ScratchOp | ImageOp | ContextOp | CopyOp | FolderOp | ExecOp
+
+/** A step of a build and what it depends on: pure data but for `base`. The same digest means the same work. */
+export interface Vertex<O extends Op = Op> {
+  readonly digest: Digest
+  readonly op: O
+  readonly inputs: readonly Vertex[]
+  /** As progress shows it: `[build 2/4] RUN make`. */
+  readonly label: string
+  readonly source?: SourceRange
+  /** The image of an ImageOp. */
+  readonly base?: BaseImage
+}
+
+/** JSON with sorted keys: equal for equal values. */
+export const canonicalJson = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+
+export const createVertex = <O extends Op>(
+  op: O,
+  inputs: readonly Vertex[],
+  facts: { readonly label: string; readonly source?: SourceRange; readonly base?: BaseImage },
+): Vertex<O> => ({ digest: digestOf(canonicalJson([op, inputs.map((input) => input.digest)])), op, inputs, ...facts })
+
+/** The hex sha256 of a value's canonical JSON. */
+export const hashOf = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex')

@@ -1,0 +1,83 @@
+import { posix } from 'node:path'
+import { GantryError } from '../../lib/errors.ts'
+import { heredocText, parseHeredocMark } from '../dockerfile/heredoc.ts'
+import type { CommandLine, RunInstruction } from '../dockerfile/instruction.ts'
+import { createVertex, type ExecOp } from '../graph.ts'
+import { stepText, type StageContext } from './stage-context.ts'
+import { withHistory, type StageState } from './stage-state.ts'
+
+const defaultShell = ['/bin/sh', '-c']
+
+/** The words of a command: the shell form becomes an argument of the stage's shell. */
+export const commandWords = (state: StageState, command: CommandLine): readonly string[] => {
+  if (command.form === 'exec') return command.args
+  const { Shell: shell } = state.config
+  return [...(shell === undefined || shell === null || shell.length === 0 ? defaultShell : shell), command.command]
+}
+
+/** RUN: one vertex, one layer. */
+export const applyRun = (state: StageState, context: StageContext, instruction: RunInstruction): StageState => {
+  check(instruction)
+  const { args, scripts } = withHeredocs(state, instruction)
+  if (args.length === 0) throw new GantryError('invalid_argument', 'RUN_EMPTY', 'RUN requires a command')
+  const summary = instruction.heredocs.length > 0 && isLoneHeredoc(instruction) ? ` (${firstLine(instruction)})` : ''
+  const op: ExecOp = {
+    kind: 'exec',
+    args,
+    env: [...state.variables].map(([name, value]) => `${name}=${value}`),
+    cwd: state.config.WorkingDir || '/',
+    user: state.config.User ?? '',
+    network: instruction.network === 'default' ? context.network : instruction.network,
+    extraHosts: context.extraHosts,
+    platform: state.platform,
+    scripts,
+    proxy: context.proxy,
+  }
+  const files = createVertex(op, [state.files], {
+    label: context.label(stepText(state, context, instruction.text + summary, true)),
+    source: instruction.range,
+  })
+  return withHistory({ ...state, files }, `RUN ${[...declaredWords(state), ...args].join(' ')} # buildkit`, true)
+}
+
+const check = (instruction: RunInstruction): void => {
+  if (instruction.mounts.length > 0)
+    throw new GantryError('unsupported', 'RUN_MOUNT', 'RUN --mount is not supported yet', {
+      hint: 'COPY what the step needs, and remove in the same step what the image does not need',
+    })
+  if (instruction.security === 'insecure')
+    throw new GantryError('permission_denied', 'ENTITLEMENT', 'security.insecure is not allowed')
+}
+
+const isLoneHeredoc = ({ command }: RunInstruction): boolean =>
+  command.form === 'shell' && parseHeredocMark(command.command) !== undefined
+
+const firstLine = ({ heredocs }: RunInstruction): string => {
+  const [line = '', ...more] = (heredocs[0]?.content ?? '').trim().split(/\r?\n/)
+  return more.length > 0 ? `${line}...` : line
+}
+
+/**
+ * A step that is nothing but one heredoc runs its text: as a script where it begins with `#!`, else in the shell. Any others are
+ * given back to the shell, as they stand.
+ */
+const withHeredocs = (state: StageState, instruction: RunInstruction): Pick<ExecOp, 'args' | 'scripts'> => {
+  const { command, heredocs } = instruction
+  const [first] = heredocs
+  if (command.form === 'exec' || first === undefined) return { args: commandWords(state, command), scripts: [] }
+  if (!isLoneHeredoc(instruction)) {
+    const text = [command.command, ...heredocs.map(({ name, content }) => content + name)].join('\n')
+    return { args: commandWords(state, { form: 'shell', command: text }), scripts: [] }
+  }
+  const content = heredocText({ ...first, expand: false })
+  if (!content.startsWith('#!')) return { args: commandWords(state, { form: 'shell', command: content }), scripts: [] }
+  const path = posix.join('/dev/pipes', first.name.replaceAll('/', '_'))
+  return { args: [path], scripts: [{ path, content }] }
+}
+
+/** `|2 A=1 B=2`: the build arguments that were declared before a RUN, as docker's history shows them. */
+const declaredWords = ({ declared, variables }: StageState): readonly string[] => {
+  const values = new Map<string, string>()
+  for (const { key, value } of declared) values.set(key, variables.get(key) ?? value ?? '')
+  return values.size === 0 ? [] : [`|${values.size}`, ...[...values].map(([key, value]) => `${key}=${value}`)]
+}

@@ -1,0 +1,247 @@
+import type { Abortable } from '../../lib/bytes.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { Platform } from '../../oci/descriptor.ts'
+import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.ts'
+import { expand } from '../dockerfile/expand.ts'
+import type { CopyInstruction, Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
+import { atSource, atSourceAsync, parseTrigger } from '../dockerfile/parse-dockerfile.ts'
+import { didYouMean } from '../dockerfile/suggest.ts'
+import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex } from '../graph.ts'
+import { applyInstruction } from './apply-instruction.ts'
+import { globalArguments, lookupIn, platformArguments, proxyVariables, variablesOf, type Variables } from './environment.ts'
+import { stepLabels, type StageContext } from './stage-context.ts'
+import { defaultPath, type StageState } from './stage-state.ts'
+
+export interface PlanOptions extends Abortable {
+  readonly target?: string
+  readonly buildArguments: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  /** What the image is for; without it, what this machine is. */
+  readonly platform?: Platform
+  readonly buildPlatform: Platform
+  readonly network: ExecOp['network']
+  readonly extraHosts: readonly string[]
+  readonly context: Vertex<ContextOp>
+  /** An image's config by its name as the Dockerfile writes it. */
+  readonly resolveImage: (reference: string, platform: Platform) => Promise<ResolvedImage>
+}
+
+export interface ResolvedImage extends BaseImage {
+  /** The full name with the digest, as progress shows it. */
+  readonly name: string
+}
+
+/** The state that the target stage ends in. Only the stages that the target needs are looked at, and their images resolved. */
+export const planBuild = async (dockerfile: Dockerfile, options: PlanOptions): Promise<StageState> => {
+  const planner = new Planner(dockerfile, options)
+  const state = await planner.stage(findTarget(dockerfile, options.target))
+  const labels = Object.keys(options.labels).length === 0 ? {} : { Labels: { ...state.config.Labels, ...options.labels } }
+  return { ...state, config: { ...state.config, ...labels }, base: { ...state.base, ...platformAskedFor(options) } }
+}
+
+/** What was asked for is what the image says it is for. */
+const platformAskedFor = ({ platform }: PlanOptions): Partial<StageState['base']> => {
+  if (platform === undefined) return {}
+  const { os, architecture, variant } = normalizePlatform(platform)
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) }
+}
+
+const findTarget = ({ stages, file }: Dockerfile, target: string | undefined): Stage => {
+  const last = stages.at(-1)
+  const found =
+    target === undefined || target === ''
+      ? last
+      : (stages.findLast(({ from }) => from.alias === target.toLowerCase()) ??
+        (/^\d+$/.test(target) ? stages[Number(target)] : undefined))
+  if (found !== undefined) return found
+  const names = stages.flatMap(({ from }) => from.alias ?? [])
+  throw new GantryError(
+    'invalid_argument',
+    'TARGET_UNKNOWN',
+    `Cannot build "${file.name}": target stage "${target}" could not be found${didYouMean(target ?? '', names)}`,
+  )
+}
+
+class Planner {
+  readonly #dockerfile: Dockerfile
+  readonly #options: PlanOptions
+  readonly #targetPlatform: Platform
+  readonly #globals: Variables
+  readonly #stages = new Map<number, Promise<StageState>>()
+  readonly #images = new Map<string, Promise<ResolvedImage>>()
+
+  constructor(dockerfile: Dockerfile, options: PlanOptions) {
+    this.#dockerfile = dockerfile
+    this.#options = options
+    this.#targetPlatform = normalizePlatform(options.platform ?? options.buildPlatform)
+    const stage = findTarget(dockerfile, options.target)
+    const platforms = { build: options.buildPlatform, target: this.#targetPlatform }
+    const defaults = platformArguments(platforms, options.target ?? stage.from.alias, options.buildArguments)
+    this.#globals = globalArguments(defaults, dockerfile.args, options.buildArguments, dockerfile.escape)
+    this.#resolveAhead(stage, new Set())
+  }
+
+  stage(stage: Stage): Promise<StageState> {
+    let planned = this.#stages.get(stage.index)
+    if (planned === undefined) this.#stages.set(stage.index, (planned = this.#plan(stage)))
+    return planned
+  }
+
+  /** Asks for all images that a stage is sure to need at once, so that one does not wait for the other. */
+  #resolveAhead(stage: Stage, seen: Set<number>): void {
+    if (seen.has(stage.index)) return
+    seen.add(stage.index)
+    try {
+      const base = this.#baseOf(stage)
+      if (base.kind === 'stage') this.#resolveAhead(base.stage, seen)
+      else if (base.kind === 'image') this.#image(base.reference, base.platform).catch(() => undefined)
+      for (const instruction of stage.instructions) {
+        if (instruction.kind !== 'copy' || instruction.from === undefined) continue
+        const from = this.#stageNamed(instruction.from)
+        if (from !== undefined && from.index < stage.index) this.#resolveAhead(from, seen)
+      }
+    } catch {
+      // what is wrong is told when the stage is planned
+    }
+  }
+
+  #image(reference: string, platform: Platform): Promise<ResolvedImage> {
+    const key = `${reference} ${formatPlatform(platform)}`
+    let image = this.#images.get(key)
+    if (image === undefined) this.#images.set(key, (image = this.#options.resolveImage(reference, platform)))
+    return image
+  }
+
+  #baseOf(
+    stage: Stage,
+  ):
+    | { readonly kind: 'scratch' }
+    | { readonly kind: 'stage'; readonly stage: Stage }
+    | { readonly kind: 'image'; readonly reference: string; readonly platform: Platform } {
+    const { from } = stage
+    const { escape, stages } = this.#dockerfile
+    const word = (text: string): string => expand(text, lookupIn(this.#globals), { escape }).text
+    return atSource(from.range, () => {
+      const reference = word(from.image)
+      if (reference === '') throw invalid(`base name (${from.image}) should not be blank`)
+      const platform = from.platform === undefined ? this.#targetPlatform : this.#platform(from.platform, word(from.platform))
+      const base = stages.findLast((one) => one.index < stage.index && one.from.alias === reference.toLowerCase())
+      if (base !== undefined) return { kind: 'stage', stage: base }
+      return reference === 'scratch' ? { kind: 'scratch' } : { kind: 'image', reference, platform }
+    })
+  }
+
+  #platform(written: string, text: string): Platform {
+    if (text === '') throw invalid(`empty platform value from expression ${written}`)
+    return parsePlatform(text, this.#options.buildPlatform)
+  }
+
+  /** A stage by name or number, as `COPY --from` names it; the last one of a name. */
+  #stageNamed(name: string): Stage | undefined {
+    const { stages } = this.#dockerfile
+    if (!/^[+-]?\d+$/.test(name)) return stages.findLast((one) => one.from.alias === name.toLowerCase())
+    const stage = stages[Number(name)]
+    if (stage === undefined) throw invalid(`invalid stage index ${name}`)
+    return stage
+  }
+
+  #nameOf(stage: Stage): string {
+    return stage.from.alias ?? (this.#dockerfile.stages.length === 1 ? '' : `stage-${stage.index}`)
+  }
+
+  async #plan(stage: Stage): Promise<StageState> {
+    const { from } = stage
+    const base = this.#baseOf(stage)
+    const begun =
+      base.kind === 'image' ? await atSourceAsync(from.range, () => this.#image(base.reference, base.platform)) : undefined
+    const inherited = base.kind === 'stage' ? await this.stage(base.stage) : undefined
+    const triggers = inherited?.config.OnBuild ?? begun?.image.config.config?.OnBuild ?? []
+    const instructions: readonly { readonly instruction: Instruction; readonly trigger: boolean }[] = [
+      ...triggers.map((one) => ({ instruction: parseTrigger(one, from.range), trigger: true })),
+      ...stage.instructions.map((instruction) => ({ instruction, trigger: false })),
+    ]
+    const steps = instructions.filter(({ instruction }) => ['add', 'copy', 'run', 'workdir'].includes(instruction.kind)).length
+    const label = stepLabels(this.#nameOf(stage), steps + (begun === undefined ? 0 : 1))
+    let state = inherited === undefined ? this.#begin(stage, begun, label) : { ...inherited, cmdSet: false }
+    state = { ...state, config: withoutTriggers(state.config) }
+    for (const { instruction, trigger } of instructions) {
+      const context = this.#context(stage, trigger ? (text) => label(`ONBUILD ${text}`) : label)
+      state = await atSourceAsync(instruction.range, () => applyInstruction(state, context, instruction))
+    }
+    return state
+  }
+
+  #begin(stage: Stage, base: ResolvedImage | undefined, label: (text: string) => string): StageState {
+    return base === undefined ? emptyState(this.#targetPlatform) : stateOfImage(base, label(`FROM ${base.name}`), stage.from)
+  }
+
+  #context(stage: Stage, label: (text: string) => string): StageContext {
+    const { buildArguments, network, extraHosts, context } = this.#options
+    return {
+      escape: this.#dockerfile.escape,
+      globalArguments: this.#globals,
+      buildArguments,
+      proxy: proxyVariables(buildArguments),
+      network,
+      extraHosts,
+      context,
+      label,
+      sourceOf: (instruction, from) => this.#sourceOf(stage, instruction, from),
+    }
+  }
+
+  async #sourceOf(stage: Stage, instruction: CopyInstruction, from: string): Promise<Vertex> {
+    if (expand(from, () => undefined, { escape: this.#dockerfile.escape }).text !== from)
+      throw invalid(
+        'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
+      )
+    const source = this.#stageNamed(from)
+    if (source !== undefined) {
+      if (source.index === stage.index) throw invalid(`circular dependency detected on stage: ${this.#nameOf(stage)}`)
+      if (source.index > stage.index)
+        throw invalid(`cannot copy from stage "${from}", it needs to be defined before current stage "${this.#nameOf(stage)}"`)
+      return (await this.stage(source)).files
+    }
+    if (from === 'scratch') return createVertex({ kind: 'scratch' }, [], { label: 'scratch' })
+    const image = await this.#image(from, this.#targetPlatform)
+    return imageVertex(image, `FROM ${image.name}`, instruction)
+  }
+}
+
+const invalid = (reason: string): GantryError => new GantryError('invalid_argument', 'STAGE_INVALID', reason)
+
+const imageVertex = (base: ResolvedImage, label: string, { range }: Pick<Instruction, 'range'>): Vertex =>
+  createVertex({ kind: 'image', manifest: base.image.descriptor.digest }, [], { label, source: range, base })
+
+const emptyState = ({ os, architecture, variant }: Platform): StageState => ({
+  files: createVertex({ kind: 'scratch' }, [], { label: 'FROM scratch' }),
+  platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+  config: { Env: [defaultPath], WorkingDir: '/' },
+  history: [],
+  base: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+  variables: variablesOf([defaultPath]),
+  declared: [],
+  cmdSet: false,
+})
+
+const stateOfImage = (base: ResolvedImage, label: string, from: Stage['from']): StageState => {
+  const { config = {}, history = [], rootfs, created: _created, author, ...rest } = base.image.config
+  const env = config.Env ?? []
+  const withPath = env.some((one) => one.startsWith('PATH=')) ? env : [...env, defaultPath]
+  const { os, architecture, variant } = rest
+  const missing = rootfs.diff_ids.length - history.filter((entry) => entry.empty_layer !== true).length
+  const padding = Array.from({ length: Math.max(0, missing) }, () => ({ comment: 'buildkit.exporter.image.v0' }))
+  return {
+    files: imageVertex(base, label, from),
+    platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
+    config: { ...config, Env: withPath },
+    ...(author === undefined ? {} : { author }),
+    history: [...history, ...padding].map((entry) => ({ entry, inherited: true })),
+    base: rest,
+    variables: variablesOf(withPath),
+    declared: [],
+    cmdSet: false,
+  }
+}
+
+const withoutTriggers = ({ OnBuild: _triggers, ...config }: StageState['config']): StageState['config'] => config
