@@ -267,3 +267,16 @@ test('registryRequestHandler() tells what happened, in order', async () => {
     { kind: 'blob-deleted', repository: 'a', digest },
   ])
 })
+
+test('registryRequestHandler() tells the chunk size that it would like', async () => {
+  await using registry = await startTestRegistry({ chunkMinLength: 5_242_880 })
+  const response = await fetch(`${registry.url}/v2/app/blobs/uploads/`, { method: 'POST' })
+  assert.equal(response.headers.get('oci-chunk-min-length'), '5242880')
+})
+
+test('registryRequestHandler() takes an index without its manifests if it is told to', async () => {
+  await using registry = await startTestRegistry({ sparseIndexes: true })
+  const entry = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: digestOf('absent'), size: 6 }
+  const body = JSON.stringify({ schemaVersion: 2, manifests: [entry] })
+  assert.equal((await fetch(`${registry.url}/v2/app/manifests/sparse`, { method: 'PUT', body })).status, 201)
+})

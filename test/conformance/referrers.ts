@@ -62,6 +62,7 @@ export const referrerTests = (define: Define): void => {
       const filtered = await list(repository, digest, '?artifactType=application/example.sbom')
       assert.deepEqual(filtered.entries, [expected[0]])
       assert.equal(filtered.response.headers.get('oci-filters-applied'), 'artifactType')
+      assert.deepEqual((await list(repository, digest, '?artifactType=')).entries, [expected[2]])
       assert.deepEqual((await list(repository, digest, `?artifactType=${encodeURIComponent('application/none')}`)).entries, [])
     },
     'referrers',

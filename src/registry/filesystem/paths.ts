@@ -18,9 +18,6 @@ import { tagFileName } from './tag-file-name.ts'
 
 const digestFileName = (digest: Digest): string => digest.replace(':', '-')
 
-/** The digest that a file name stands for; the name is one of ours. */
-export const digestOfFileName = (name: string): Digest => name.replace('-', ':') as Digest
-
 /** The repository that a folder name stands for. */
 export const repositoryOfFolderName = (name: string): string => name.replaceAll('+', '/')
 

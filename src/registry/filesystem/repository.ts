@@ -28,8 +28,8 @@ export interface RepositoryHost {
   readonly uploads: Uploads
   /** By the path of the link. */
   readonly manifests: StatCache<StoredManifest>
-  /** What tags name, by the path of the tag. */
-  readonly tags: StatCache<Digest>
+  /** What tags name, by the path of the tag. A tag never outlives its manifest, so one look at the disk is enough. */
+  readonly tagged: StatCache<StoredManifest>
   /** Sorted tags by the path of their folder. */
   readonly tagLists: StatCache<readonly string[]>
   /** Descriptors by the path of the subject's folder. */
@@ -100,10 +100,15 @@ export class FilesystemRepository implements RegistryRepository, FileBackedRepos
   }
 
   async manifest(reference: string): Promise<StoredManifest | undefined> {
-    const digest = isDigest(reference) ? reference : await this.#tagged(reference)
-    if (digest === undefined) return undefined
-    const path = this.#paths.manifest(digest)
-    return this.#host.manifests.get(path, () => this.#loadManifest(path, digest))
+    if (isDigest(reference)) {
+      const link = this.#paths.manifest(reference)
+      return this.#host.manifests.get(link, () => this.#loadManifest(link, reference))
+    }
+    const path = this.#paths.tag(reference)
+    return this.#host.tagged.get(path, async () => {
+      const digest = (await contentOf(path))?.toString()
+      return digest === undefined ? undefined : this.manifest(digest)
+    })
   }
 
   putManifest(bytes: Uint8Array, { mediaType, digest, size }: Descriptor, tags: readonly string[]): Promise<void> {
@@ -125,10 +130,10 @@ export class FilesystemRepository implements RegistryRepository, FileBackedRepos
       const stored = await this.manifest(digest)
       if (stored === undefined) return false
       const referrer = referrerOf(stored.descriptor, stored.bytes)
-      const tags: string[] = []
-      for (const tag of await this.tags()) if ((await this.#tagged(tag)) === digest) tags.push(tag)
+      const tags = (await this.tags()).map((tag) => this.#paths.tag(tag))
+      const targets = await mapConcurrent(tags, 16, async (path) => (await contentOf(path))?.toString())
       await removeDurably([
-        ...tags.map((tag) => this.#paths.tag(tag)),
+        ...tags.filter((_, index) => targets[index] === digest),
         this.#paths.manifest(digest),
         ...(referrer === undefined ? [] : [this.#paths.referrer(referrer.subject.digest, digest)]),
       ])
@@ -151,11 +156,6 @@ export class FilesystemRepository implements RegistryRepository, FileBackedRepos
     const read = async (name: string): Promise<Descriptor> => JSON.parse(await readFile(join(folder, name), 'utf8')) as Descriptor
     const load = async (): Promise<readonly Descriptor[]> => mapConcurrent((await readdir(folder)).sort(), 16, read)
     return (await this.#host.referrers.get(folder, load)) ?? []
-  }
-
-  #tagged(tag: string): Promise<Digest | undefined> {
-    const path = this.#paths.tag(tag)
-    return this.#host.tags.get(path, async () => (await contentOf(path))?.toString() as Digest | undefined)
   }
 
   async #loadManifest(path: string, digest: Digest): Promise<StoredManifest | undefined> {

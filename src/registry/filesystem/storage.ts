@@ -67,11 +67,12 @@ export const openFilesystemStorage = async (options: FilesystemStorageOptions): 
 
 const createHost = (paths: RegistryPaths, manifestCache: number): RepositoryHost => {
   const mutex = new KeyedMutex()
+  const weigh = ({ bytes }: StoredManifest): number => bytes.length + 1024
   return {
     paths,
     uploads: new Uploads(paths, (repository, path, digest) => publishBlob(paths, repository, path, digest)),
-    manifests: new StatCache<StoredManifest>({ maxWeight: manifestCache, weigh: ({ bytes }) => bytes.length + 1024 }),
-    tags: new StatCache<Digest>({ maxWeight: 100_000, weigh: () => 1 }),
+    manifests: new StatCache<StoredManifest>({ maxWeight: manifestCache / 2, weigh }),
+    tagged: new StatCache<StoredManifest>({ maxWeight: manifestCache / 2, weigh }),
     tagLists: new StatCache<readonly string[]>({ maxWeight: 1_000_000, weigh: (tags) => tags.length + 10 }),
     referrers: new StatCache<readonly Descriptor[]>({ maxWeight: 10_000, weigh: (list) => list.length + 1 }),
     exclusively: (repository, work) => mutex.run(repository, () => withLock(paths.lock(repository), 'exclusive', work)),

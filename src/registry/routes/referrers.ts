@@ -32,7 +32,8 @@ export const getReferrers = async (
   const all = await listReferrers(exchange.repository(name), digest)
   const wanted = all.filter(
     (descriptor) =>
-      (artifactType === null || descriptor.artifactType === artifactType) && (last === undefined || descriptor.digest > last),
+      (artifactType === null || (descriptor.artifactType ?? '') === artifactType) &&
+      (last === undefined || descriptor.digest > last),
   )
   const manifests = limit === 0 ? [] : fitting(wanted, limit)
   const next = new URLSearchParams({
