@@ -8,7 +8,7 @@ import { copyBlob } from './copy/copy-blob.ts'
 import { planAll, planSelection, settleSparse, type Node, type SparsePolicy } from './copy/plan.ts'
 import type { ContentSource, CopyEvent, ImageSink, ImageSource } from './interfaces.ts'
 import { isSmallBlobReader } from './read-blob.ts'
-import { selectImage } from './select.ts'
+import { selectImage, type PlatformOptions } from './select.ts'
 
 export interface CopyOptions extends Abortable {
   /** What to copy, as the source understands it, or its descriptor. */
@@ -17,8 +17,8 @@ export interface CopyOptions extends Abortable {
   readonly to?: string | readonly string[]
   /** The one image of an index to copy; default `all`: every manifest of it, attestations too. */
   readonly platform?: Platform | 'all'
-  /** With a platform: take what a machine of the platform runs, and a lone image whatever it is for. */
-  readonly fallback?: boolean
+  /** With a platform: see PlatformOptions. */
+  readonly fallback?: PlatformOptions['fallback']
   /** With a platform: `keep` (default) stores the index too, which is sparse then, and names it; `drop` names the image itself. */
   readonly index?: 'keep' | 'drop'
   /** With `all`: what to do if the source lacks some of the manifests; default `refuse`, before anything is copied. */

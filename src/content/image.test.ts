@@ -8,6 +8,7 @@ import { mediaTypes } from '../oci/media-type.ts'
 import { temporaryStore } from '../testing/content-store-folder.ts'
 import { countingSource } from '../testing/counting-source.ts'
 import { randomImage, randomIndex } from '../testing/random-image.ts'
+import { copy } from './copy.ts'
 import { readImage } from './image.ts'
 import type { DiskStore } from './interfaces.ts'
 import { createManifest } from './mutate.ts'
@@ -78,6 +79,22 @@ test('readImage() looks into the configs when an index names no platforms', asyn
   await assert.rejects(readImage(store, index, { platform: { os: 'linux', architecture: 's390x' } }), { code: 'NO_PLATFORM' })
   const nested = await writeIndex(store, [await randomIndex(store), index])
   assert.equal((await readImage(store, nested, { platform: arm64 })).config.architecture, 'arm64')
+})
+
+test('readImage() of a sparse index takes what is there as far as it may', async () => {
+  await using from = await temporaryStore()
+  await using fixture = await temporaryStore()
+  const v3: Platform = { os: 'linux', architecture: 'amd64', variant: 'v3' }
+  const index = await randomIndex(from.subject, { platforms: [v3, amd64, arm64] })
+  await copy(from.subject, fixture.subject, { from: index, platform: arm64 })
+  const architecture = async (platform: Platform, fallback: boolean | 'any'): Promise<string> =>
+    (await readImage(fixture.subject, index, { platform, fallback })).config.architecture
+  assert.equal(await architecture(v3, 'any'), 'arm64')
+  for (const fallback of [false, true]) await assert.rejects(architecture(v3, fallback), { code: 'BLOB_UNKNOWN' })
+  await assert.rejects(architecture({ os: 'linux', architecture: 's390x' }, true), { code: 'NO_PLATFORM' })
+  await copy(from.subject, fixture.subject, { from: index, platform: amd64 })
+  assert.equal(await architecture(v3, true), 'amd64')
+  await assert.rejects(architecture(v3, false), { code: 'BLOB_UNKNOWN' })
 })
 
 test('readImage() takes what an index says of a platform, whatever the config says', async () => {

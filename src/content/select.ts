@@ -12,8 +12,11 @@ import { readBlob, readManifest } from './read-blob.ts'
 export interface PlatformOptions {
   /** Which image of an index; without it an index must have one image only. */
   readonly platform?: Platform
-  /** Take any image that a machine of the platform runs, and a lone image whatever it is for. Without it only the platform itself will do. */
-  readonly fallback?: boolean
+  /**
+   * Without it only the platform itself will do. With it, the best image that is there and that a machine of the platform runs, and a
+   * lone image whatever it is for. `any`: if none of an index serves, the first that is there, for local indexes that are sparse.
+   */
+  readonly fallback?: boolean | 'any'
 }
 
 /** A manifest or index as it was read: `bytes` are what is kept and copied. */
@@ -21,8 +24,8 @@ interface Read {
   readonly descriptor: Descriptor
   readonly bytes: Buffer
 }
-export type SelectedIndex = Read & { readonly index: Index }
-export type SelectedManifest = Read & { readonly manifest: Manifest }
+type SelectedIndex = Read & { readonly index: Index }
+type SelectedManifest = Read & { readonly manifest: Manifest }
 
 /** The image that serves a platform, and the indexes that led to it, outermost first. */
 export interface Selection extends SelectedManifest {
@@ -32,8 +35,8 @@ export interface Selection extends SelectedManifest {
 /** Indexes in indexes, the outermost counted. */
 export const indexDepthLimit = 4
 
-/** Entries without a platform whose config is looked at before giving up. */
-const probeLimit = 16
+/** Entries of an index that are looked at before giving up. */
+const probeLimit = 64
 
 export const tooDeep = (what: string): GantryError =>
   new GantryError(
@@ -52,7 +55,7 @@ export const selectImage = async (
   options: PlatformOptions & Abortable = {},
 ): Promise<Selection> => {
   const found = await select(source, root, [], options)
-  if (found.indexes.length === 0 && options.fallback !== true) await checkPlatform(source, found, options)
+  if (found.indexes.length === 0 && isStrict(options)) await checkPlatform(source, found, options)
   return found
 }
 
@@ -68,23 +71,30 @@ const select = async (
   if (above.length === indexDepthLimit) throw tooDeep(above[0]?.descriptor.digest ?? descriptor.digest)
   const { index } = read
   const indexes = [...above, { descriptor, bytes, index }]
-  const candidates = candidatesOf(index, descriptor, options)
-  for (const candidate of candidates.slice(0, probeLimit)) {
+  let missing: unknown
+  for (const candidate of candidatesOf(index, descriptor, options).slice(0, probeLimit)) {
     try {
       const found = await select(source, candidate, indexes, options)
       // what an index says counts more than the config, but where it says nothing the config does
       if (candidate.platform === undefined && found.indexes.length === indexes.length) await checkPlatform(source, found, options)
       return found
     } catch (error) {
-      if (candidate.platform !== undefined || !isGantryError(error) || error.code !== 'NO_PLATFORM') throw error
+      if (!isGantryError(error, 'not_found')) throw error
+      if (error.code !== 'NO_PLATFORM') missing ??= error
     }
   }
-  throw noPlatform(descriptor, index, options.platform)
+  throw missing ?? noPlatform(descriptor, index, options.platform)
 }
 
-const candidatesOf = (index: Index, descriptor: Descriptor, { platform, fallback }: PlatformOptions): readonly Descriptor[] => {
-  if (platform !== undefined) return rankPlatforms(platform, index.manifests, { strict: fallback !== true })
+const isStrict = ({ fallback = false }: PlatformOptions): boolean => fallback === false
+
+const candidatesOf = (index: Index, descriptor: Descriptor, options: PlatformOptions): readonly Descriptor[] => {
+  const { platform, fallback } = options
   const images = imagesOf(index)
+  if (platform !== undefined) {
+    const ranked = rankPlatforms(platform, images, { strict: isStrict(options) })
+    return fallback === 'any' ? [...new Set([...ranked, ...images])] : ranked
+  }
   if (images.length === 1) return images
   throw new GantryError(
     'invalid_argument',
@@ -123,11 +133,12 @@ const noPlatform = ({ digest }: Descriptor, index: Index, platform: Platform | u
 const checkPlatform = async (
   source: ContentSource,
   { descriptor, manifest }: SelectedManifest,
-  { platform, fallback, ...options }: PlatformOptions & Abortable,
+  options: PlatformOptions & Abortable,
 ): Promise<void> => {
-  if (platform === undefined || !isConfigType(manifest.config.mediaType)) return
+  const { platform, fallback } = options
+  if (platform === undefined || fallback === 'any' || !isConfigType(manifest.config.mediaType)) return
   const own = platformOf(parseImageConfig(await readBlob(source, manifest.config, { ...options, limit: configLimit })))
-  if (servesPlatform(platform, own, { strict: fallback !== true })) return
+  if (servesPlatform(platform, own, { strict: isStrict(options) })) return
   throw new GantryError(
     'not_found',
     'NO_PLATFORM',

@@ -74,8 +74,10 @@ const receive = async (
     offset = resume && size <= descriptor.size ? size : 0
     await handle.truncate(offset)
     await fill(handle, descriptor, openAt, offset, options)
-    await handle.chmod(0o444)
     await handle.sync()
+    await commit(folder, path, descriptor.digest)
+    // last, since what may not be written could not be resumed
+    await handle.chmod(0o444)
   } catch (error) {
     if (!isGantryError(error, 'data_loss')) throw error
     rmSync(path, { force: true })
@@ -84,7 +86,6 @@ const receive = async (
   } finally {
     await handle.close()
   }
-  await commit(folder, path, descriptor.digest)
   return false
 }
 
