@@ -21,7 +21,7 @@ import {
   noBlock,
   slotBytes,
   superblockAt,
-  writeInt64,
+  setInt64,
   type InodeKind,
 } from './format.ts'
 import { layOut, type ImageLayout, type PlacedFolder, type PlacedInode } from './layout.ts'
@@ -68,9 +68,12 @@ export const encodeErofs = (tree: LayerTree, options: EncodeErofsOptions): reado
   const image = Buffer.alloc(layout.size)
   writeSuperblock(image, layout, devices.length, uuid)
   for (const [index, device] of devices.entries()) writeDevice(image, index, device, firstBlocks[index] ?? 0)
-  for (const [index, inode] of layout.inodes.entries()) {
-    writeInode(image, inode, index + 1, firstBlocks)
-    if (inode.folder !== undefined) writeFolder(image, inode, inode.folder)
+  // many small writes: a DataView is the quickest way to do them
+  const view = new DataView(image.buffer, image.byteOffset, image.length)
+  let serial = 1
+  for (const inode of layout.inodes) {
+    writeInode(image, view, inode, serial++, firstBlocks)
+    if (inode.folder !== undefined) writeFolder(view, inode, inode.folder)
   }
   return [image]
 }
@@ -83,7 +86,7 @@ const writeSuperblock = (image: Buffer, layout: ImageLayout, devices: number, uu
   image.writeUInt32LE(compatMtime, at + 8)
   image.writeUInt8(blockBits, at + 12)
   image.writeUInt16LE(root, at + 14)
-  writeInt64(image, layout.inodes.length, at + 16)
+  image.writeUInt32LE(layout.inodes.length, at + 16)
   image.writeUInt32LE(layout.size / blockBytes, at + 36)
   if (uuid !== undefined) image.set(uuid.subarray(0, 16), at + 48)
   image.writeUInt32LE((layout.chunked ? incompatChunkedFile : 0) | (devices > 0 ? incompatDeviceTable : 0), at + 80)
@@ -98,21 +101,21 @@ const writeDevice = (image: Buffer, index: number, device: ErofsDevice, firstBlo
   image.writeUInt32LE(firstBlock, at + 68)
 }
 
-const writeInode = (image: Buffer, inode: PlacedInode, serial: number, firstBlocks: readonly number[]): void => {
+const writeInode = (image: Buffer, view: DataView, inode: PlacedInode, serial: number, firstBlocks: readonly number[]): void => {
   const { node, at, xattrs, chunks, folder } = inode
   const layout = chunks !== undefined ? layoutChunks : inode.inline > 0 ? layoutInline : layoutPlain
-  image.writeUInt16LE((layout << 1) | 1, at)
-  image.writeUInt16LE(xattrCount(xattrs?.length ?? 0), at + 2)
-  image.writeUInt16LE(modeTypes[inodeKind(node.kind)] | node.mode, at + 4)
+  view.setUint16(at, (layout << 1) | 1, true)
+  view.setUint16(at + 2, xattrCount(xattrs?.length ?? 0), true)
+  view.setUint16(at + 4, modeTypes[inodeKind(node.kind)] | node.mode, true)
   const size = folder === undefined ? node.size : (folder.shape.starts.length - 1) * blockBytes + folder.shape.tail
-  writeInt64(image, size, at + 8)
-  image.writeUInt32LE(dataOf(inode, firstBlocks), at + 16)
-  image.writeUInt32LE(serial, at + 20)
-  image.writeUInt32LE(node.uid, at + 24)
-  image.writeUInt32LE(node.gid, at + 28)
-  writeInt64(image, node.seconds, at + 32)
-  image.writeUInt32LE(node.nanoseconds, at + 40)
-  image.writeUInt32LE(folder === undefined ? node.links : 2 + folderCount(folder), at + 44)
+  setInt64(view, at + 8, size)
+  view.setUint32(at + 16, dataOf(inode, firstBlocks), true)
+  view.setUint32(at + 20, serial, true)
+  view.setUint32(at + 24, node.uid, true)
+  view.setUint32(at + 28, node.gid, true)
+  setInt64(view, at + 32, node.seconds)
+  view.setUint32(at + 40, node.nanoseconds, true)
+  view.setUint32(at + 44, folder === undefined ? node.links : 2 + folderCount(folder), true)
   if (xattrs !== undefined) image.set(xattrs, at + inodeBytes)
   const behind = at + inodeBytes + (xattrs?.length ?? 0)
   if (node.kind === 'symlink')
@@ -145,15 +148,17 @@ const inodeKind = (kind: NodeKind): InodeKind => (kind === 'whiteout' ? 'charact
 const folderCount = (folder: PlacedFolder): number =>
   folder.children.reduce((sum, child) => sum + (child?.folder === undefined ? 0 : 1), 0)
 
-const writeFolder = (image: Buffer, inode: PlacedInode, folder: PlacedFolder): void => {
+const writeFolder = (view: DataView, inode: PlacedInode, folder: PlacedFolder): void => {
   const { names, children, shape } = folder
-  const dirents: Dirent[] = names.map((name, index) => {
-    const target = children[index] ?? (name === '.' ? inode : (folder.parent ?? inode))
-    return { name, inode: target.at / slotBytes, type: direntTypes[inodeKind(target.node.kind)] }
-  })
+  const dirents: Dirent[] = []
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i] as string
+    const target = children[i] ?? (name === '.' ? inode : (folder.parent ?? inode))
+    dirents.push({ name, inode: target.at / slotBytes, type: direntTypes[inodeKind(target.node.kind)] })
+  }
   for (const [index, start] of shape.starts.entries()) {
     const inline = inode.inline > 0 && index === shape.starts.length - 1
     const at = inline ? inode.at + inodeBytes + (inode.xattrs?.length ?? 0) : (inode.block + index) * blockBytes
-    writeFolderBlock(image, at, dirents, start, shape.starts[index + 1] ?? names.length)
+    writeFolderBlock(view, at, dirents, start, shape.starts[index + 1] ?? names.length)
   }
 }

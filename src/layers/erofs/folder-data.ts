@@ -1,4 +1,4 @@
-import { blockBytes, direntBytes } from './format.ts'
+import { blockBytes, direntBytes, setInt64 } from './format.ts'
 
 /** One name in a folder. */
 export interface Dirent {
@@ -31,16 +31,15 @@ export const shapeFolder = (names: readonly string[]): FolderShape => {
 }
 
 /** Writes one block of a folder at `at`; the rest of the block must be zeros, which end the last name. */
-export const writeFolderBlock = (target: Buffer, at: number, dirents: readonly Dirent[], start: number, end: number): void => {
+export const writeFolderBlock = (target: DataView, at: number, dirents: readonly Dirent[], start: number, end: number): void => {
   let nameAt = (end - start) * direntBytes
   let entryAt = at
   for (let i = start; i < end; i++) {
     const { name, inode, type } = dirents[i] as Dirent
-    target.writeUInt32LE(inode >>> 0, entryAt)
-    target.writeUInt32LE(Math.floor(inode / 0x1_0000_0000), entryAt + 4)
-    target.writeUInt16LE(nameAt, entryAt + 8)
-    target.writeUInt8(type, entryAt + 10)
-    target.write(name, at + nameAt, 'latin1')
+    setInt64(target, entryAt, inode)
+    target.setUint16(entryAt + 8, nameAt, true)
+    target.setUint8(entryAt + 10, type)
+    for (let c = 0; c < name.length; c++) target.setUint8(at + nameAt + c, name.charCodeAt(c))
     nameAt += name.length
     entryAt += direntBytes
   }

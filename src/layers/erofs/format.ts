@@ -63,9 +63,9 @@ export const implicitXattr = 'trusted.gantry.implicit'
 export const linkXattr = 'trusted.gantry.link'
 
 /** Writes 64 bits; the value is an integer, negative ones in two's complement. */
-export const writeInt64 = (bytes: Buffer, value: number, at: number): void => {
-  bytes.writeUInt32LE(value >>> 0, at)
-  bytes.writeInt32LE(Math.floor(value / 0x1_0000_0000) | 0, at + 4)
+export const setInt64 = (view: DataView, at: number, value: number): void => {
+  view.setUint32(at, value, true)
+  view.setInt32(at + 4, Math.floor(value / 0x1_0000_0000), true)
 }
 
 export const readInt64 = (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 4) * 0x1_0000_0000 + bytes.readUInt32LE(at)

@@ -1,5 +1,6 @@
 import type { LayerEntry } from '../interfaces.ts'
 import { bytesAsText, textFromBytes } from '../tree/byte-text.ts'
+import { depthLimit } from '../tree/layer-tree.ts'
 import {
   blockBits,
   blockBytes,
@@ -25,6 +26,15 @@ export interface ErofsEntry extends LayerEntry {
   readonly inode: number
   /** Names that lead to it, in the whole index. */
   readonly links: number
+}
+
+/** A step of a walk through an index: an inode under one of its names. */
+export interface Step {
+  /** One character per byte; '' for the root. */
+  readonly name: string
+  /** Number of folders that it is in. */
+  readonly depth: number
+  readonly inode: Inode
 }
 
 /** A part of a file: `length` bytes at byte `position` of a device, or zeros where there is no device. */
@@ -109,7 +119,11 @@ export class ErofsReader implements Disposable {
   /** All paths, the root first, folders before what is in them, names in byte order. Further names of a file have `hardLink`. */
   *entries(): Generator<ErofsEntry, void, undefined> {
     const firstNames = new Map<number, string>()
-    for (const { path, inode } of this.walk()) {
+    // the paths of the folders that the current one is in
+    const folders: string[] = []
+    for (const { name, depth, inode } of this.walk()) {
+      const path = depth < 2 ? name : `${folders[depth - 1]}/${name}`
+      folders[depth] = path
       const entry = this.#describe(path, inode)
       const first = firstNames.get(inode.inode)
       if (first !== undefined) yield { ...entry, hardLink: first }
@@ -118,24 +132,27 @@ export class ErofsReader implements Disposable {
     }
   }
 
-  /** All inodes with their paths, one character per byte, in the order of `entries`. */
-  *walk(): Generator<{ readonly path: string; readonly inode: Inode }, void, undefined> {
+  /** All inodes under all their names, in the order of `entries`. */
+  *walk(): Generator<Step, void, undefined> {
     // what makes sense has each folder once, and each name has its own place in the image
     const seen = new Set<number>()
     let names = this.#source.size / direntBytes
-    const pending: { readonly path: string; readonly inode: number }[] = [{ path: '', inode: this.#root }]
+    const pending: { readonly dirent: Dirent; readonly depth: number }[] = [
+      { dirent: { name: '', inode: this.#root, type: 2 }, depth: 0 },
+    ]
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const inode = readInode(this.#source, next.inode)
-      yield { path: next.path, inode }
+      const { dirent, depth } = next
+      const inode = readInode(this.#source, dirent.inode)
+      yield { name: dirent.name, depth, inode }
       if (inode.kind !== 'folder') continue
       if (seen.has(inode.inode)) throw damaged('a folder is in two places')
+      if (depth > depthLimit) throw damaged('its folders are too deep')
       seen.add(inode.inode)
-      const children: typeof pending = []
-      for (const dirent of this.dirents(inode)) {
-        if (--names < 0) throw damaged('it has too many names')
-        children.push({ path: join(next.path, dirent.name), inode: dirent.inode })
-      }
-      for (let i = children.length - 1; i >= 0; i--) pending.push(children[i] as (typeof pending)[number])
+      const children = [...this.dirents(inode)]
+      names -= children.length
+      if (names < 0) throw damaged('it has too many names')
+      // the last one pushed comes first
+      for (let i = children.length - 1; i >= 0; i--) pending.push({ dirent: children[i] as Dirent, depth: depth + 1 })
     }
   }
 
@@ -151,9 +168,9 @@ export class ErofsReader implements Disposable {
     }
   }
 
-  /** Where the bytes of a file are, in order, by its inode's number; zeros have no device. */
-  parts(inode: number): readonly FilePart[] {
-    const file = readInode(this.#source, inode)
+  /** Where the bytes of a file are, in order; zeros have no device. */
+  parts(inode: number | Inode): readonly FilePart[] {
+    const file = typeof inode === 'number' ? readInode(this.#source, inode) : inode
     if (file.kind !== 'file' || file.size === 0) return []
     if (file.layout !== layoutChunks) return [{ length: file.size, ...this.#locate(file.data, file.size) }]
     const chunks = readChunks(this.#source, file)
@@ -168,10 +185,6 @@ export class ErofsReader implements Disposable {
       else parts.push({ length, ...part })
     }
     return parts
-  }
-
-  inode(number: number): Inode {
-    return readInode(this.#source, number)
   }
 
   xattrs(inode: Inode): Readonly<Record<string, Uint8Array>> | undefined {

@@ -1,4 +1,4 @@
-import { createTree, depthLimit, type LayerTree } from '../tree/layer-tree.ts'
+import { createTree, type LayerTree } from '../tree/layer-tree.ts'
 import { createNode, setChild, type DraftNode, type Extent, type Rare } from '../tree/node.ts'
 import { decodeDevice, implicitXattr, layoutChunks, linkXattr, opaqueXattr } from './format.ts'
 import type { Inode } from './inode.ts'
@@ -8,32 +8,17 @@ import type { ErofsReader } from './reader.ts'
 /** The tree that an index was made of, for merging. `data_loss` (EROFS_DAMAGED) if it makes no sense. */
 export const treeOf = (reader: ErofsReader): LayerTree => {
   const shared = new Map<number, DraftNode>()
-  // the folders on the way to the current path; the last `depth` of them count
+  // the folders that the current name is in
   const folders: DraftNode[] = []
-  let root: DraftNode | undefined
-  for (const { path, inode } of reader.walk()) {
-    const known = shared.get(inode.inode)
+  for (const { name, depth, inode } of reader.walk()) {
+    const known = inode.links === 1 ? undefined : shared.get(inode.inode)
     const node = known ?? nodeOf(reader, inode)
-    if (known === undefined && inode.links > 1 && inode.kind !== 'folder') shared.set(inode.inode, node)
-    if (root === undefined) {
-      root = node
-      folders.push(node)
-      continue
-    }
-    const depth = depthOf(path)
-    if (depth > depthLimit) throw damaged('its folders are too deep')
-    folders.length = depth
-    setChild(folders[depth - 1] as DraftNode, path.slice(path.lastIndexOf('/') + 1), node)
-    if (node.kind === 'folder') folders.push(node)
+    if (node.kind === 'folder') folders[depth] = node
+    else if (inode.links > 1) shared.set(inode.inode, node)
+    const parent = folders[depth - 1]
+    if (depth > 0 && parent !== undefined) setChild(parent, name, node)
   }
-  return createTree(root ?? createNode('folder'), reader.devices.length, new Set(shared.values()))
-}
-
-/** Number of folders that a path is in, the root included. */
-const depthOf = (path: string): number => {
-  let depth = 1
-  for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) depth++
-  return depth
+  return createTree(folders[0] ?? createNode('folder'), reader.devices.length, new Set(shared.values()))
 }
 
 const nodeOf = (reader: ErofsReader, inode: Inode): DraftNode => {
@@ -70,7 +55,7 @@ const nodeOf = (reader: ErofsReader, inode: Inode): DraftNode => {
 }
 
 const placeFile = (reader: ErofsReader, inode: Inode, node: DraftNode, rare: { -readonly [K in keyof Rare]: Rare[K] }): void => {
-  const parts = reader.parts(inode.inode)
+  const parts = reader.parts(inode)
   const first = parts.find((part) => part.device !== undefined)
   node.device = first?.device ?? 0
   if (inode.layout !== layoutChunks) {

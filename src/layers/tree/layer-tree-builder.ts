@@ -27,9 +27,8 @@ export class LayerTreeBuilder {
   readonly #root = createImplicitFolder()
   #nodes = 1
   #followed = 0
-  /** The folder of the last entry: tars list folder by folder. Forgotten when a name is taken by something else. */
-  #lastParent = ''
-  #lastFolder: DraftNode = this.#root
+  /** Folders by the paths that entries had them under; forgotten when a name is taken by something else. */
+  readonly #folders = new Map<string, DraftNode>()
   /** Files that aufs kept aside as the targets of hard links (docker before 2015). */
   readonly #kept = new Map<string, DraftNode>()
   readonly #shared = new Set<DraftNode>()
@@ -72,11 +71,11 @@ export class LayerTreeBuilder {
   }
 
   #parent(parent: string, path: string): DraftNode {
-    if (parent === this.#lastParent) return this.#lastFolder
+    const known = this.#folders.get(parent)
+    if (known !== undefined) return known
     const folder = this.#resolve(componentsOf(parent), path, true)
     if (folder === undefined) throw layerError(path, 'its folder cannot be made')
-    this.#lastParent = parent
-    this.#lastFolder = folder
+    this.#folders.set(parent, folder)
     return folder
   }
 
@@ -128,8 +127,7 @@ export class LayerTreeBuilder {
         node.opaque = true
         node.implicit = false
       }
-      this.#lastParent = ''
-      this.#lastFolder = this.#root
+      this.#folders.clear()
     }
     if (node.kind === 'folder') this.#count()
     setChild(folder, name, node)

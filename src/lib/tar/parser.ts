@@ -2,7 +2,7 @@ import { buildEntry, type GnuNames } from './build-entry.ts'
 import { blockSize, extensionLimit, tarError, tarPadding, type SparseExtent, type TarEntry } from './entry.ts'
 import { isZeroBlock, readHeader, readSparseBlock, type Header } from './header.ts'
 import { decimal, extentsOf, parsePax, type PaxRecords } from './pax.ts'
-import { readField } from './text.ts'
+import { readText } from './text.ts'
 
 export interface TarHandler {
   /**
@@ -182,8 +182,8 @@ export class TarParser {
       return
     }
     this.#pending = true
-    if (type === 0x4c) this.#gnu.name = readField(bytes, 0, bytes.length)
-    else if (type === 0x4b) this.#gnu.linkName = readField(bytes, 0, bytes.length)
+    if (type === 0x4c) this.#gnu.name = readText(bytes, 0, bytes.length)
+    else if (type === 0x4b) this.#gnu.linkName = readText(bytes, 0, bytes.length)
     else parsePax(bytes, this.#entryAt, (this.#pax = { ...this.#global }))
   }
 

@@ -16,16 +16,18 @@ export const decodeText = (bytes: Buffer, start: number, end: number): Text => {
   return { text: bytes.toString('latin1', start, end) }
 }
 
-/** Where a NUL-terminated field of at most `length` bytes ends. */
-export const fieldEnd = (bytes: Uint8Array, start: number, length: number): number => {
+/** What most fields say. */
+export const noText: Text = { text: '' }
+
+const fieldEnd = (bytes: Uint8Array, start: number, length: number): number => {
   let end = start
   while (end < start + length && bytes[end] !== 0) end++
   return end
 }
 
 /** The text of a NUL-terminated field. */
-export const readField = (bytes: Buffer, start: number, length: number): Text =>
-  decodeText(bytes, start, fieldEnd(bytes, start, length))
+export const readText = (bytes: Buffer, start: number, length: number): Text =>
+  bytes[start] === 0 ? noText : decodeText(bytes, start, fieldEnd(bytes, start, length))
 
 /** True for text of ASCII characters alone. */
 export const isAsciiText = (text: string): boolean => {
