@@ -93,20 +93,17 @@ const writeAll = async (handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Makes a new file of a stream that lasts; nothing is left of it after an error. Answers its size. Not for names that others look at. */
+/** Makes a new file of a stream that lasts and may not be written again; nothing is left of it after an error. Answers its size. */
 export const writeNewFile = async (
   path: string,
   stream: ByteStream,
-  options: Parameters<typeof writeStream>[3] & { readonly finish?: () => void; readonly sync?: boolean } = {},
+  options: Parameters<typeof writeStream>[3] = {},
 ): Promise<number> => {
   const handle = await open(path, 'wx', 0o600)
   try {
     const size = await writeStream(handle, stream, 0, options)
-    options.finish?.()
-    if (options.sync !== false) {
-      await handle.chmod(0o444)
-      await handle.sync()
-    }
+    await handle.chmod(0o444)
+    await handle.sync()
     await handle.close()
     return size
   } catch (error) {
