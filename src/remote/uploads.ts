@@ -53,6 +53,8 @@ class Upload {
   #over = false
   #resumed = false
   #failure: unknown
+  /** What the source itself failed with. */
+  #sourceFailure: unknown
 
   constructor(
     context: RepositoryContext,
@@ -86,7 +88,7 @@ class Upload {
 
   /** True and false overrule what is known of failures by chance. It changes what the next attempt will do. */
   repeatable(error: unknown): boolean | undefined {
-    if (this.#over) return false
+    if (this.#over || (this.#source.once && error === this.#sourceFailure)) return false
     this.#failure = error
     const { status } = answerDetail(error)
     if (status === 413 && !this.#chunked) {
@@ -116,13 +118,19 @@ class Upload {
 
   async #open(offset: number): Promise<ByteStream> {
     const stream = await this.#source.open(offset)
-    const watched = {
-      [Symbol.asyncIterator]: () => {
-        this.#started = true
-        return stream[Symbol.asyncIterator]()
-      },
+    return offset === 0
+      ? verified(keepVerified(stream, this.#watch(stream)), this.#descriptor)
+      : exactly(this.#watch(stream), this.#descriptor, offset)
+  }
+
+  async *#watch(stream: ByteStream): ByteStream {
+    this.#started = true
+    try {
+      yield* stream
+    } catch (error) {
+      this.#sourceFailure = error
+      throw error
     }
-    return offset === 0 ? verified(keepVerified(stream, watched), this.#descriptor) : exactly(watched, this.#descriptor, offset)
   }
 
   async #sendChunks(begun: UploadSession): Promise<UploadSession> {

@@ -1,0 +1,71 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Why tests with the distribution project's registry cannot run here, or false. */
+export const noDockerRegistry: string | false =
+  spawnSync('docker-registry', ['--version']).error === undefined ? false : 'docker-registry is not installed'
+
+/** The process of a registry, with its data in a temporary folder. Disposing ends it and removes all of it. */
+export interface DockerRegistry extends AsyncDisposable {
+  /** `127.0.0.1:port` */
+  readonly host: string
+}
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address !== null ? address.port : 0
+}
+
+const configuration = (folder: string, host: string, auth: string): string => `version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage:
+  filesystem: {rootdirectory: ${folder}/data}
+  delete: {enabled: true}
+  maintenance: {uploadpurging: {enabled: false}}
+http: {addr: "${host}", secret: test}
+${auth}`
+
+const answers = async (host: string): Promise<boolean> => {
+  try {
+    return [200, 401].includes((await fetch(`http://${host}/v2/`)).status)
+  } catch {
+    return false
+  }
+}
+
+/** Starts the distribution project's registry on a free port; `htpasswd` (bcrypt) makes it ask for a password. */
+export const startDockerRegistry = async (options: { readonly htpasswd?: string } = {}): Promise<DockerRegistry> => {
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-docker-registry-'))
+  const host = `127.0.0.1:${await freePort()}`
+  const { htpasswd } = options
+  if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), `${htpasswd}\n`)
+  const auth = htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`
+  await writeFile(join(folder, 'config.yml'), configuration(folder, host, auth))
+  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
+    stdio: 'ignore',
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+  })
+  const ended = once(child, 'close')
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await ended
+    await rm(folder, { recursive: true, force: true })
+  }
+  for (let attempt = 0; !(await answers(host)); attempt++) {
+    if (attempt === 200 || child.exitCode !== null) {
+      await end()
+      throw new Error('docker-registry did not start')
+    }
+    await sleep(25)
+  }
+  return { host, [Symbol.asyncDispose]: end }
+}
