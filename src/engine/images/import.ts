@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { createImage } from '../../content/mutate.ts'
 import { applyChanges } from '../../build/changes.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
-import { decompress, detectCodec } from '../../lib/compression.ts'
+import { decompressDetected } from '../../lib/archive-compression.ts'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image-config.ts'
@@ -27,7 +27,7 @@ export const importImage = async (engine: Engine, source: string | ByteStream, o
   const store = await engine.content()
   await using _lease = await store.lease()
   const layers = await engine.layers()
-  const info = await layers.create(await uncompressed(typeof source === 'string' ? readFileStream(source) : source), options)
+  const info = await layers.create(await decompressDetected(typeof source === 'string' ? readFileStream(source) : source), options)
   const descriptor = { mediaType: mediaTypes.ociLayer, digest: info.diffId, size: info.tarSize }
   const file = await layers.tarFile(info.diffId)
   if (file === undefined) await store.write(descriptor, (await layers.open(info.diffId)).tar(), options)
@@ -53,23 +53,6 @@ const emptyConfig = (engine: Engine, options: ImportOptions): ImageConfig => {
     config: {},
     rootfs: { type: 'layers', diff_ids: [] },
   }
-}
-
-/** Looks at the first bytes of a stream, and decompresses it if they are gzip's or zstd's. */
-const uncompressed = async (stream: ByteStream): Promise<ByteStream> => {
-  const iterator = stream[Symbol.asyncIterator]()
-  let head = Buffer.alloc(0)
-  while (head.length < 4) {
-    const step = await iterator.next()
-    if (step.done === true) break
-    head = Buffer.concat([head, step.value])
-  }
-  const whole = (async function* (): ByteStream {
-    if (head.length > 0) yield head
-    yield* { [Symbol.asyncIterator]: () => iterator }
-  })()
-  const codec = detectCodec(head)
-  return codec === undefined ? whole : decompress(whole, codec)
 }
 
 async function* readFileStream(path: string): ByteStream {

@@ -25,11 +25,12 @@ export const loadImages = async (
   const layers = await engine.layers()
   const loaded: LoadedImage[] = []
   for (const { descriptor, name } of await archive.images()) {
-    const image = await readImage(archive, descriptor, { platform: engine.options.platform, fallback: true })
+    const image = await readImage(archive, descriptor, { platform: engine.options.platform, fallback: 'any' })
     await copy(archive, unpackingSink(store, layers, image), {
-      from: descriptor.digest,
+      from: descriptor,
       to: name ?? descriptor.digest,
       platform: 'all',
+      sparse: 'keep',
       ...options,
     })
     await unpackImage(layers, store, image, options)

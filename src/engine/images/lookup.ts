@@ -40,7 +40,7 @@ const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined 
 const readLocal = async (engine: Engine, target: Descriptor): Promise<Image | undefined> => {
   const store = await engine.content()
   try {
-    return await readImage(store, target, { platform: engine.options.platform, fallback: true })
+    return await readImage(store, target, { platform: engine.options.platform, fallback: 'any' })
   } catch (error) {
     if (isGantryError(error, 'not_found') || isGantryError(error, 'data_loss') || isGantryError(error, 'invalid_argument'))
       return undefined

@@ -38,24 +38,21 @@ export const pullImage = async (engine: Engine, text: string, options: PullOptio
   const before = (await store.names()).find((named) => named.name === name)
   // manifests and config first: they say which blob is which layer, so that layers can be indexed while they arrive
   const source = cachedSource(repository, store)
-  const platform = options.platform ?? engine.options.platform
-  const image = await readImage(source, target, { platform, fallback: options.platform === undefined })
+  const choice = { platform: options.platform ?? engine.options.platform, fallback: options.platform === undefined }
+  const image = await readImage(source, target, choice)
   const layers = await engine.layers()
   const sink = unpackingSink(store, layers, image)
   await copy(source, sink, {
-    from: target.digest,
+    from: target,
     to: name,
-    platform: platformOfImage(image),
+    ...choice,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
+    onEvent: (event) => {
+      if (event.kind !== 'resolved') options.onEvent?.(event)
+    },
   })
   await unpackImage(layers, store, image, options)
   return { target, image, reference, upToDate: before?.descriptor.digest === target.digest }
-}
-
-const platformOfImage = (image: Image): Platform => {
-  const { os, architecture, variant } = image.config
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
 /** Resolves in the registry; for a tag that is not there the hint names the tags that are. */

@@ -55,9 +55,11 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
     ),
   })
   await copy(store, repository, {
-    from: target.digest,
+    from: target,
     to: reference.tag ?? target.digest,
     platform: 'all',
+    // of a multi-platform image what is here
+    sparse: 'reduce',
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
   })
