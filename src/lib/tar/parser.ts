@@ -41,6 +41,8 @@ export class TarParser {
   #buffer = Buffer.alloc(blockSize)
   #body = 0
   #skip = 0
+  /** How many of the skipped bytes are padding: the last body of an archive may lack it. */
+  #padding = 0
   /** The archive's bytes before the current chunk's rest. */
   #position = 0
   #entryAt = 0
@@ -91,7 +93,8 @@ export class TarParser {
 
   /** Says that the archive is over; TAR_TRUNCATED if it may not be. An archive without its closing zero blocks is legal. */
   finish(): void {
-    if (this.#ended || (this.#stage === headerStage && this.#held + this.#body + this.#skip === 0 && !this.#pending)) return
+    const between = this.#stage === headerStage && this.#held + this.#body === 0 && this.#skip <= this.#padding
+    if (this.#ended || (between && !this.#pending)) return
     throw tarError(this.#position + this.#held, 'it ends in the middle of an entry', 'TAR_TRUNCATED')
   }
 
@@ -147,8 +150,11 @@ export class TarParser {
       case 0x4b: // 'K'
         return this.#startExtension(header)
       case 0x56: // 'V', a volume's label
-        this.#skip = header.size + tarPadding(header.size)
+        this.#padding = tarPadding(header.size)
+        this.#skip = header.size + this.#padding
         return
+      case 0x53: // 'S'
+        if (header.sparse === undefined) throw tarError(this.#entryAt, 'a sparse file has no map')
     }
     if (header.sparse?.extended === true)
       this.#await({ kind: 'sparse-block', header, realSize: header.sparse.realSize, extents: header.sparse.extents }, blockSize)
@@ -213,9 +219,9 @@ export class TarParser {
     const size = entry.kind === 'file' || header.type === 0x44 ? stored : 0
     if (entry.kind === 'file' && this.#handler.body !== undefined) this.#body = size
     else this.#skip = size
-    const padding = tarPadding(size)
-    this.#skip += padding
-    if (!Number.isSafeInteger(this.#position + size + padding)) throw tarError(this.#entryAt, 'a size is out of range')
+    this.#padding = tarPadding(size)
+    this.#skip += this.#padding
+    if (!Number.isSafeInteger(this.#position + size + this.#padding)) throw tarError(this.#entryAt, 'a size is out of range')
     this.#handler.entry(entry, this.#position)
   }
 
