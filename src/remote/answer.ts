@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http'
 import type { ByteStream } from '../lib/bytes.ts'
 import type { HttpResponse } from '../lib/http/client.ts'
+import { statusText } from '../lib/http/node-http.ts'
 import { parseRetryAfter } from '../lib/http/retry-after.ts'
 
 /** A refusal of a registry or a token server, made safe to show. */
@@ -86,7 +86,7 @@ export const readAnswer = async (response: HttpResponse): Promise<RegistryAnswer
   const body = await head(response.body, bodyLimit).catch(() => Buffer.alloc(0))
   const problems = problemsOf(body.toString('utf8'))
   const retryAfter = parseRetryAfter(response.header('retry-after'))
-  const words = silent[status]?.text ?? `"${response.url.host}" answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd()
+  const words = silent[status]?.text ?? `"${response.url.host}" answered ${status} ${statusText(status)}`.trimEnd()
   return {
     status,
     code: problems.find(({ code }) => code !== undefined)?.code ?? silent[status]?.code ?? `HTTP_${status}`,

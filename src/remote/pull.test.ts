@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { collect } from '../lib/bytes.ts'
 import { isGantryError, type GantryError } from '../lib/errors.ts'
+import { runProcess } from '../lib/process.ts'
 import { describe, encodeJson } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
 import { refuse, startFaultyRegistry, type FaultyRegistry } from '../testing/faulty-registry.ts'
@@ -443,4 +445,16 @@ test('an operation ends with "canceled" when its signal is aborted, amid a blob 
   await rejects(collect(stream, 1e7), 'CANCELED')
   registry.faultTimes(1, isBlob, (_request, response) => done(response.writeHead(500).end()))
   await rejects(client.repository.open(blob, { signal: AbortSignal.timeout(50) }), 'CANCELED')
+})
+
+test('TLS and what else is slow to load are not loaded for plain HTTP', async () => {
+  await using registry = await startFaultyRegistry()
+  registry.addManifest('a/b', 'v1', manifest)
+  const script = `
+    import { createRegistryClient } from ${JSON.stringify(join(import.meta.dirname, 'index.ts'))}
+    using client = createRegistryClient({ certificateFolders: [] })
+    await client.repository({ domain: ${JSON.stringify(registry.host)}, path: 'a/b' }).resolve('v1')
+    process.exitCode = process.moduleLoadList.some((name) => /NativeModule (tls|https|internal.deps.undici)/.test(name)) ? 1 : 0`
+  const { status } = await runProcess(process.execPath, ['--input-type=module-typescript', '-e', script])
+  assert.equal(status, 0)
 })

@@ -5,6 +5,7 @@ import { connectionError, isUntrusted, timeoutError } from './connection-error.t
 import { bareHost } from './host.ts'
 import { discardIncoming, readIncoming } from './incoming.ts'
 import { readLarge } from './large-reads.ts'
+import { nodeHttp, nodeHttps } from './node-http.ts'
 import { sendStream } from './outgoing.ts'
 import { proxyFor, type Environment } from './proxy.ts'
 import { redactUrl } from './redact.ts'
@@ -98,13 +99,14 @@ export class HttpClient {
     const proxy = proxyFor(url, this.#options.environment ?? {})
     const pool = { keepAlive: true, maxFreeSockets: 16, ...(proxy && { proxyEnv: { http_proxy: proxy, https_proxy: proxy } }) }
     if (url.protocol === 'http:') {
-      const { Agent, request } = await import('node:http')
+      const { Agent, request } = nodeHttp()
       const agent = new Agent(pool)
       if (proxy === undefined) readLarge(agent)
       return { agent, request }
     }
     // loaded only here: TLS costs half as much again as the start of Node itself
-    const [{ Agent, request }, { getCACertificates }] = await Promise.all([import('node:https'), import('node:tls')])
+    const { Agent, request } = nodeHttps()
+    const { getCACertificates } = process.getBuiltinModule('node:tls')
     const settings = (await this.#options.tlsSettings?.(url.host)) ?? { verify: true }
     const system = this.#withSystemAuthorities.has(url.origin) ? getCACertificates('system') : []
     const extra = [...system, ...(settings.authorities ?? [])]
