@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { createImage } from '../../content/mutate.ts'
-import { applyChanges } from '../../build/changes.ts'
+import { applyChanges } from '../../build/plan/apply-changes.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { decompressDetected } from '../../lib/archive-compression.ts'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
@@ -23,11 +23,15 @@ export interface ImportOptions extends Abortable {
 /** Makes an image of one layer from a tar of a root file system, compressed or not. Answers the image ID. */
 export const importImage = async (engine: Engine, source: string | ByteStream, options: ImportOptions = {}): Promise<Digest> => {
   const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)))
-  const config = applyChanges(emptyConfig(engine, options), options.changes ?? [])
+  const empty = emptyConfig(engine, options)
+  const config: ImageConfig = { ...empty, config: await applyChanges({}, options.changes ?? [], empty) }
   const store = await engine.content()
   await using _lease = await store.lease()
   const layers = await engine.layers()
-  const info = await layers.create(await decompressDetected(typeof source === 'string' ? readFileStream(source) : source), options)
+  const info = await layers.create(
+    await decompressDetected(typeof source === 'string' ? readFileStream(source) : source),
+    options,
+  )
   const descriptor = { mediaType: mediaTypes.ociLayer, digest: info.diffId, size: info.tarSize }
   const file = await layers.tarFile(info.diffId)
   if (file === undefined) await store.write(descriptor, (await layers.open(info.diffId)).tar(), options)
@@ -50,7 +54,6 @@ const emptyConfig = (engine: Engine, options: ImportOptions): ImageConfig => {
     architecture: platform.architecture,
     os: platform.os,
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
-    config: {},
     rootfs: { type: 'layers', diff_ids: [] },
   }
 }

@@ -1,3 +1,4 @@
+import { cachedLayerIds } from '../../build/cache.ts'
 import { collectGarbage } from '../../content/collect-garbage.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -66,14 +67,8 @@ export const collectUnused = async (engine: Engine): Promise<void> => {
       const layers = await engine.layers()
       const needed = new Set<Digest>(diffIds)
       for (const container of await listContainers(engine)) for (const id of container.layers) needed.add(id)
-      for (const id of await cachedLayers(engine)) needed.add(id)
+      for (const id of await cachedLayerIds(engine.path('build-cache'))) needed.add(id)
       for await (const id of layers.list()) if (!needed.has(id)) await layers.remove(id)
     },
   })
-}
-
-/** Layers that the build cache still answers with. */
-const cachedLayers = async (engine: Engine): Promise<readonly Digest[]> => {
-  const { cachedLayerIds } = await import('../../build/cache.ts')
-  return await cachedLayerIds(engine.path('build-cache'))
 }
