@@ -37,6 +37,7 @@ test('problem() tells nobody what is inside', () => {
     new GantryError('data_loss', 'CORRUPT', 'Cannot read "/secret/path"'),
   ])
     assert.deepEqual(problem(error), { status: 500, code: 'UNKNOWN', message: 'the registry failed' })
+  assert.equal(problem(systemError('EMFILE')).status, 503)
   assert.deepEqual(problem(systemError('ENOSPC')), {
     status: 507,
     code: 'UNAVAILABLE',

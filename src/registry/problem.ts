@@ -46,19 +46,26 @@ const kinds: Readonly<Record<ErrorKind, readonly [status: number, code: string]>
   internal: [500, 'UNKNOWN'],
 }
 
-const full = new Set(['ENOSPC', 'EDQUOT'])
+/** Answers to errors of the operating system that pass; all others are failures. */
+const systemProblems: Readonly<Record<string, Problem>> = {
+  ENOSPC: { status: 507, code: 'UNAVAILABLE', message: 'the registry has no space left' },
+  EDQUOT: { status: 507, code: 'UNAVAILABLE', message: 'the registry has no space left' },
+  EMFILE: { status: 503, code: 'UNAVAILABLE', message: 'the registry is busy' },
+  ENFILE: { status: 503, code: 'UNAVAILABLE', message: 'the registry is busy' },
+}
+
+const failed: Problem = { status: 500, code: 'UNKNOWN', message: 'the registry failed' }
 
 /** The answer to whatever was thrown. What is not a GantryError, or none of the client's doing, keeps its message to itself. */
 export const problem = (error: unknown): Problem => {
   if (!isGantryError(error)) {
-    return full.has(systemCode(error) ?? '')
-      ? { status: 507, code: 'UNAVAILABLE', message: 'the registry has no space left' }
-      : { status: 500, code: 'UNKNOWN', message: 'the registry failed' }
+    const code = systemCode(error) ?? ''
+    return Object.hasOwn(systemProblems, code) ? (systemProblems[code] ?? failed) : failed
   }
   const [kindStatus, kindCode] = kinds[error.kind]
   const known = Object.hasOwn(codes, error.code) ? codes[error.code] : undefined
   const status = error.kind === 'conflict' ? kindStatus : (known?.[0] ?? kindStatus)
-  if (status === 500) return { status, code: 'UNKNOWN', message: 'the registry failed' }
+  if (status === 500) return failed
   return {
     status,
     code: known === undefined ? kindCode : (known[1] ?? error.code),

@@ -150,7 +150,9 @@ const chunkTests = (define: Define): void => {
 
   define('GET of an upload says how far it is', async (repository) => {
     const blob = newBlob(1000)
-    const location = await patch(repository, await repository.start(), blob, 0, 600)
+    const begun = await repository.start()
+    assert.equal((await repository.send('GET', begun, 204)).headers.get('range'), '0-0')
+    const location = await patch(repository, begun, blob, 0, 600)
     const state = await repository.send('GET', location, 204)
     assert.equal(state.headers.get('range'), '0-599')
     await patch(repository, repository.location(state), blob, 600, 1000)

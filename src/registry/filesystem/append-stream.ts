@@ -2,50 +2,64 @@ import type { FileHandle } from 'node:fs/promises'
 import type { ByteStream } from '../../lib/bytes.ts'
 import type { Digester } from '../../oci/digest.ts'
 
-/** Bytes gathered before they are written: one call for many chunks of a socket. */
-const batchSize = 512 * 1024
+export interface AppendOptions {
+  /** Where in the file the first byte goes. */
+  readonly position: number
+  /** Bytes gathered before they are written: one call for many chunks of a socket. */
+  readonly batchSize: number
+  readonly digester?: Digester | undefined
+}
+
+export interface Appended {
+  /** Bytes that were written, and hashed. */
+  readonly written: number
+  /** Why the stream ended early, if it did. */
+  readonly failure?: { readonly error: unknown }
+}
 
 /**
- * Writes a stream into a file from `position` on, hashing the bytes while the kernel writes them. When the stream fails, what
- * came before is written all the same; `onWritten` has then told how many bytes that were.
+ * Writes a stream into a file, hashing the bytes while the kernel writes them. When the stream fails, what came before is written
+ * all the same. Throws only when writing fails; then the digester may have seen more than the file.
  */
-export const appendStream = async (
-  handle: FileHandle,
-  position: number,
-  stream: ByteStream,
-  digester: Digester | undefined,
-  onWritten: (bytes: number) => void,
-): Promise<void> => {
+export const appendStream = async (handle: FileHandle, stream: ByteStream, options: AppendOptions): Promise<Appended> => {
+  const { batchSize, digester } = options
+  let { position } = options
   let batch: Uint8Array[] = []
   let size = 0
   let writing = Promise.resolve()
   const flush = async (): Promise<void> => {
-    const chunks = batch
-    const length = size
-    const at = position
+    const [chunks, length, at] = [batch, size, position]
     position += length
     batch = []
     size = 0
     await writing
-    if (length === 0) return
-    writing = writeAll(handle, chunks, length, at).then(() => onWritten(length))
+    writing = writeAll(handle, chunks, length, at)
     // looked at by the next flush; until then it may not count as unhandled
     writing.catch(() => undefined)
     for (const chunk of chunks) digester?.update(chunk)
   }
-  try {
-    for await (const chunk of stream) {
-      batch.push(chunk)
-      size += chunk.length
-      if (size >= batchSize) await flush()
-    }
-  } finally {
+  const finish = async (): Promise<number> => {
     await flush()
     await writing
+    return position - options.position
+  }
+  const chunks = stream[Symbol.asyncIterator]()
+  for (;;) {
+    let step: IteratorResult<Uint8Array, unknown>
+    try {
+      step = await chunks.next()
+    } catch (error) {
+      return { written: await finish(), failure: { error } }
+    }
+    if (step.done === true) return { written: await finish() }
+    batch.push(step.value)
+    size += step.value.length
+    if (size >= batchSize) await flush()
   }
 }
 
 const writeAll = async (handle: FileHandle, chunks: readonly Uint8Array[], length: number, position: number): Promise<void> => {
+  if (length === 0) return
   const { bytesWritten } = await handle.writev(chunks, position)
   if (bytesWritten === length) return
   // a short write: disks that fill up do this before they fail

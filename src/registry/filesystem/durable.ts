@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { mapConcurrent } from '../../lib/concurrency.ts'
 import { syncFolder } from '../../lib/files.ts'
 import { systemCode } from '../../lib/errors.ts'
+
+/** Files written and synced at once, which the file system does together. */
+const concurrency = 16
 
 /** A folder that lasts: it and the folders above it that had to be made survive a power cut. */
 export const makeFolder = async (folder: string): Promise<void> => {
@@ -47,7 +51,7 @@ const writeTemporary = async (path: string, data: Uint8Array | string): Promise<
 export const writeDurably = async (files: readonly DurableFile[], temporaryFolder: string): Promise<void> => {
   const temporary = files.map((file) => ({ ...file, from: join(temporaryFolder, randomBytes(12).toString('hex')) }))
   try {
-    await Promise.all(temporary.map(({ from, data }) => writeTemporary(from, data)))
+    await mapConcurrent(temporary, concurrency, ({ from, data }) => writeTemporary(from, data))
     for (const { from, path } of temporary) await intoFolder(path, () => rename(from, path))
   } catch (error) {
     await Promise.all(temporary.map(({ from }) => rm(from, { force: true })))

@@ -18,6 +18,8 @@ export interface RunningUpload {
 }
 
 export interface UploadHost {
+  /** Runs an append with the number of bytes that it should gather before it writes, smaller the more there are at once. */
+  appending<T>(append: (batchSize: number) => Promise<T>): Promise<T>
   /** What parts of this process are called. */
   readonly writer: string
   /** Takes a synced file as the blob of a digest in the repository of the upload. The file is gone afterwards. */
@@ -71,24 +73,20 @@ export class FilesystemUpload implements Upload {
         Object.assign(running, startRunning(algorithm), { busy: true })
       const last = parts.at(-1)
       const start = last?.writer === this.#host.writer ? last.start : this.#offset
-      const handle = await this.#openPart(start)
-      const progress = { digested: 0, written: 0 }
-      const before = this.#offset
-      const isHashed = running.hashed === before
-      const digester = {
-        ...running.digester,
-        update: (bytes: Uint8Array) => ((progress.digested += bytes.length), running.digester.update(bytes)),
-      }
-      try {
-        await appendStream(handle, before - start, abortable(chunk, signal), isHashed ? digester : undefined, (bytes) => {
-          progress.written += bytes
-          this.#offset += bytes
-        })
-      } finally {
-        // where a write failed after its bytes had been hashed, the file will be hashed as a whole
-        if (isHashed) running.hashed = progress.digested === progress.written ? this.#offset : -1
-        await handle.close()
-      }
+      const isHashed = running.hashed === this.#offset
+      // unless all goes well, the file will be hashed as a whole
+      running.hashed = -1
+      await using handle = await this.#openPart(start)
+      const { written, failure } = await this.#host.appending((batchSize) =>
+        appendStream(handle, abortable(chunk, signal), {
+          position: this.#offset - start,
+          batchSize,
+          digester: isHashed ? running.digester : undefined,
+        }),
+      )
+      this.#offset += written
+      if (isHashed) running.hashed = this.#offset
+      if (failure !== undefined) throw failure.error
     })
   }
 
@@ -154,7 +152,13 @@ export class FilesystemUpload implements Upload {
       let position = 0
       for (const [index, part] of parts.entries()) {
         const end = (parts[index + 1]?.start ?? this.#offset) - part.start
-        await appendStream(handle, position, readFileStream(part.path, 0, end), digester, (bytes) => (position += bytes))
+        const { written, failure } = await appendStream(handle, readFileStream(part.path, 0, end), {
+          position,
+          batchSize: 1,
+          digester,
+        })
+        if (failure !== undefined) throw failure.error
+        position += written
       }
       await handle.sync()
     } finally {

@@ -21,6 +21,7 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 export class Uploads {
   readonly #paths: RegistryPaths
   readonly #writer = randomBytes(8).toString('hex')
+  #appending = 0
   readonly #running = new Map<string, RunningUpload>()
   readonly #publish: (repository: string, path: string, digest: Digest) => Promise<void>
 
@@ -57,6 +58,16 @@ export class Uploads {
     return expired
   }
 
+  async #append<T>(append: (batchSize: number) => Promise<T>): Promise<T> {
+    this.#appending++
+    try {
+      // large batches are faster; under many uploads memory has to stay flat
+      return await append(this.#appending <= 32 ? 512 * 1024 : 64 * 1024)
+    } finally {
+      this.#appending--
+    }
+  }
+
   #open(id: string, folder: string, offset: number, repository: string, algorithm: DigestAlgorithm): FilesystemUpload {
     const running = this.#running.get(id) ?? startRunning(algorithm)
     // the order of the map is that of last use
@@ -70,6 +81,7 @@ export class Uploads {
       writer: this.#writer,
       publish: (path, digest) => this.#publish(repository, path, digest),
       forget: (ended) => this.#running.delete(ended),
+      appending: (append) => this.#append(append),
     })
   }
 }
