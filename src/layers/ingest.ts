@@ -1,20 +1,19 @@
-import { closeSync, fdatasync, mkdirSync, openSync, rmSync } from 'node:fs'
+import { closeSync, fdatasync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { RingReader } from '../lib/byte-ring.ts'
 import { Inflater } from '../lib/compression-inflater.ts'
-import { GantryError, systemCode } from '../lib/errors.ts'
+import { GantryError } from '../lib/errors.ts'
 import { TarParser } from '../lib/tar/parser.ts'
 import { createDigester, digestAlgorithm, type Digester, type DiffId } from '../oci/digest.ts'
 import type { Compression } from '../oci/media-type.ts'
 import { encodeErofs } from './erofs/encode.ts'
 import { indexOptions } from './index-options.ts'
 import { layerPaths } from './layer-paths.ts'
+import { mountFacts } from './mount-facts.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { commitFolder, writeAllSync, writeFileSynced } from './synced-files.ts'
 import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
-import type { LayerTree } from './tree/layer-tree.ts'
-import type { TreeNode } from './tree/node.ts'
 
 /** What a worker needs to know to take one layer into the store. */
 export interface IngestJob {
@@ -43,10 +42,8 @@ export const ingest = async (job: IngestJob): Promise<StoredInfo> => {
   try {
     mkdirSync(job.temporary, { recursive: true })
     return await ingestInto(job, ring)
-  } catch (error) {
+  } finally {
     ring.close()
-    rmSync(job.temporary, { recursive: true, force: true })
-    throw explain(error, job)
   }
 }
 
@@ -71,8 +68,7 @@ const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo>
     tarSize: tar.size,
     contentSize: tree.contentSize,
     entries: tree.entries,
-    alone: standsAlone(tree),
-    stackable: !tree.implicitFolders && !tree.lowerLinks,
+    ...mountFacts(tree),
   }
   writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions([{ diffId, tarSize: tar.size }], diffId)))
   writeFileSynced(join(job.temporary, 'info'), [Buffer.from(JSON.stringify(info))])
@@ -167,19 +163,6 @@ const commit = (job: IngestJob, diffId: DiffId): void => {
   commitFolder(job.temporary, paths.layer(diffId))
 }
 
-/** True if the layer's own index, mounted alone, shows what the layer is over nothing. */
-const standsAlone = (tree: LayerTree): boolean => {
-  if (tree.implicitFolders || tree.lowerLinks || tree.root.opaque) return false
-  const folders: TreeNode[] = [tree.root]
-  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-    for (const node of folder.children?.values() ?? []) {
-      if (node.kind === 'whiteout' || node.opaque) return false
-      if (node.kind === 'folder') folders.push(node)
-    }
-  }
-  return true
-}
-
 const mismatch = (expected: DiffId, actual: DiffId): GantryError =>
   new GantryError('data_loss', 'DIFF_ID_MISMATCH', `Cannot add layer "${expected}": its tar has the digest "${actual}"`, {
     detail: { expected, actual },
@@ -187,17 +170,3 @@ const mismatch = (expected: DiffId, actual: DiffId): GantryError =>
 
 const tooLarge = (limit: number): GantryError =>
   new GantryError('resource_exhausted', 'LAYER_TOO_LARGE', `Cannot add the layer: its tar has more than ${limit} bytes`)
-
-/** The disk's own errors in words; the rest as it is. */
-const explain = (error: unknown, job: IngestJob): unknown => {
-  const code = systemCode(error)
-  if (error instanceof GantryError || code === undefined) return error
-  const full = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG'
-  const name = job.expected === undefined ? 'the layer' : `layer "${job.expected}"`
-  return new GantryError(
-    full ? 'resource_exhausted' : 'failed_precondition',
-    full ? 'NO_SPACE' : 'LAYER_NOT_WRITTEN',
-    `Cannot store ${name}: ${full ? 'the disk is full' : code} ("${job.folder}")`,
-    { cause: error },
-  )
-}

@@ -88,7 +88,7 @@ export interface LayerStore {
   ): Promise<readonly Mount[]>
   /** Does ahead what `mounts` of these layers (base first) would have to do first, so that a pull ends ready to run. */
   prepare(layers: readonly DiffId[], options?: Abortable): Promise<void>
-  /** True if there was such a layer. Mounts that are in use stay as they are. */
+  /** True if there was such a layer. It must not be mounted: what is seen then is not defined. */
   remove(id: DiffId): Promise<boolean>
   list(): AsyncIterable<DiffId>
 }

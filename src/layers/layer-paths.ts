@@ -33,7 +33,7 @@ export const layerPaths = (folder: string): LayerPaths => {
 }
 
 /** One file name for a digest of any algorithm. */
-export const fileNameOf = (id: ChainId | DiffId): string => `${digestAlgorithm(id)}-${digestHex(id)}`
+export const fileNameOf = (id: ChainId): string => `${digestAlgorithm(id)}-${digestHex(id)}`
 
 /** The folder of the merged index over a stack; holds `index` and `layers`. */
 export const mergedPath = (paths: LayerPaths, id: ChainId): string => join(paths.merged, fileNameOf(id))

@@ -1,13 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ChainId, DiffId } from '../oci/digest.ts'
 import { encodeErofs } from './erofs/encode.ts'
-import { ErofsReader } from './erofs/reader.ts'
-import { treeOf } from './erofs/tree-of.ts'
 import { indexOptions } from './index-options.ts'
 import { layerPaths, mergedPath } from './layer-paths.ts'
 import { commitFolder, writeFileSynced } from './synced-files.ts'
-import type { LayerTree } from './tree/layer-tree.ts'
+import { readTree } from './read-tree.ts'
 import { mergeTrees } from './tree/merge-trees.ts'
 
 /** What a worker needs to know to make one index over several layers. */
@@ -26,18 +24,8 @@ export const mergeIndexes = (job: MergeJob): void => {
   const paths = layerPaths(job.folder)
   const tree = mergeTrees(job.layers.map(({ diffId }) => readTree(paths.index(diffId))))
   mkdirSync(job.temporary, { recursive: true })
-  try {
-    writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions(job.layers, job.chainId)))
-    writeFileSynced(join(job.temporary, 'layers'), [Buffer.from(JSON.stringify(job.layers.map(({ diffId }) => diffId)))])
-    mkdirSync(paths.merged, { recursive: true })
-    commitFolder(job.temporary, mergedPath(paths, job.chainId))
-  } catch (error) {
-    rmSync(job.temporary, { recursive: true, force: true })
-    throw error
-  }
-}
-
-const readTree = (path: string): LayerTree => {
-  using reader = ErofsReader.open(path)
-  return treeOf(reader)
+  writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions(job.layers, job.chainId)))
+  writeFileSynced(join(job.temporary, 'layers'), [Buffer.from(JSON.stringify(job.layers.map(({ diffId }) => diffId)))])
+  mkdirSync(paths.merged, { recursive: true })
+  commitFolder(job.temporary, mergedPath(paths, job.chainId))
 }

@@ -1,9 +1,10 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
 import { inMountNamespace } from '../lib/mount-namespace.ts'
 import { encodeErofs } from './erofs/encode.ts'
+import { mountObstacle } from './mount-rights.ts'
 import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
 
 /**
@@ -11,7 +12,7 @@ import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
  * since only that tells (the kernel may load a module, want loop devices, or forbid it). Leaves nothing behind.
  */
 export const canMountErofs = async (root: string): Promise<string | undefined> => {
-  const reason = await obstacle()
+  const reason = await mountObstacle()
   if (reason !== undefined) return reason
   const folder = join(root, 'layers', 'tmp', `probe-${randomBytes(6).toString('hex')}`)
   const [image, device, target] = ['image', 'device', 'target'].map((name) => join(folder, name)) as [string, string, string]
@@ -26,17 +27,4 @@ export const canMountErofs = async (root: string): Promise<string | undefined> =
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}
-
-const capSysAdmin = 1n << 21n
-
-/** What can be said without trying. */
-const obstacle = async (): Promise<string | undefined> => {
-  if (process.platform !== 'linux') return 'this needs Linux'
-  const status = await readFile('/proc/self/status', 'utf8')
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'
-  if ((BigInt(`0x${effective}`) & capSysAdmin) === 0n) return 'mounting needs root'
-  const map = (await readFile('/proc/self/uid_map', 'utf8')).trim().split(/\s+/)
-  // EROFS is not among the file systems that may be mounted in a user namespace
-  return map.join(' ') === '0 0 4294967295' ? undefined : 'this is a user namespace'
 }

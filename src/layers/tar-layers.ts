@@ -19,9 +19,12 @@ export interface TarLayersOptions {
   readonly folder: string
   /** Most bytes that a layer's tar may have. Default: what the disk has room for. */
   readonly maxTarSize?: number
-  /** Most layers that are taken in at once, each on a thread of its own. Default: the number of cores. */
-  readonly workers?: number
+  /** The threads that do the work, to be shared between stores. Default: `createLayerWorkers()`. */
+  readonly workers?: WorkerPool
 }
+
+/** Threads for layer stores: as many layers are worked at in parallel as there are cores. */
+export const createLayerWorkers = (): WorkerPool => new WorkerPool(workerUrl(import.meta.url, './layer.worker.ts'))
 
 /** Bytes on their way from the network to the worker: enough that neither waits for the other over each piece. */
 const ringSize = 1024 * 1024
@@ -42,13 +45,17 @@ export class TarLayers {
     this.#maxTarSize = options.maxTarSize ?? Infinity
     this.paths = layerPaths(options.folder)
     this.workspace = new Workspace(this.paths.temporary)
-    const size = options.workers === undefined ? {} : { size: options.workers }
-    this.#workers = new WorkerPool(workerUrl(import.meta.url, './layer.worker.ts'), size)
+    this.#workers = options.workers ?? createLayerWorkers()
   }
 
-  /** Runs a job of a worker; at most one per core at once. */
-  runJob<T>(job: LayerJob): Promise<T> {
-    return this.#workers.run<T>(job)
+  /** Runs a job of a worker, at most one per core at once; a job that fails leaves nothing. */
+  async runJob<T>(job: LayerJob): Promise<T> {
+    try {
+      return await this.#workers.run<T>(job)
+    } catch (error) {
+      await removeTree(job.temporary)
+      throw error
+    }
   }
 
   async has(id: DiffId): Promise<boolean> {
@@ -165,7 +172,7 @@ export class TarLayers {
       writer.end()
     } catch (error) {
       writer.cancel()
-      await running.catch(() => removeTree(job.temporary))
+      await running.catch(() => undefined)
       throw error
     } finally {
       signal?.removeEventListener('abort', abandon)

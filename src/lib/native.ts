@@ -49,8 +49,12 @@ interface Koffi {
   errno(): number
 }
 
-const load = (): Native => {
-  if (process.platform !== 'linux') throw new GantryError('unsupported', 'NOT_LINUX', 'Cannot mount: this needs Linux')
+/** A function of libc by its C prototype; `what` says in errors what it does to its text arguments. A negative result is thrown as an error. */
+export type DefineCall = (prototype: string, what: string) => (...args: unknown[]) => number
+
+/** Loads koffi and answers what makes functions of libc callable. */
+export const loadLibc = (): DefineCall => {
+  if (process.platform !== 'linux') throw new GantryError('unsupported', 'NOT_LINUX', 'Cannot call the kernel: this needs Linux')
   let koffi: Koffi
   let libc: ReturnType<Koffi['load']>
   try {
@@ -63,7 +67,7 @@ const load = (): Native => {
       hint: 'install gantry with its optional and platform packages (npm ci)',
     })
   }
-  const define = (prototype: string, what: string): ((...args: unknown[]) => number) => {
+  return (prototype, what) => {
     const call = libc.func(prototype)
     return (...args) => {
       const result = call(...args)
@@ -84,6 +88,10 @@ const load = (): Native => {
       )
     }
   }
+}
+
+const load = (): Native => {
+  const define = loadLibc()
   const mount = define('int mount(const char*, const char*, const char*, unsigned long, const char*)', 'mount')
   const unmount = define('int umount2(const char*, int)', 'unmount')
   const unshare = define('int unshare(int)', 'make a namespace')

@@ -42,7 +42,8 @@ export class WorkerPool implements AsyncDisposable {
 
   #start(): Worker {
     // an idle worker that fails is forgotten; what fails during a job is told by that job
-    const worker = new Worker(this.#url)
+    // without the flags of this process: one that runs a program given on its command line has some that a worker refuses
+    const worker = new Worker(this.#url, { execArgv: [] })
     return worker.on('error', () => undefined).on('exit', () => this.#wake(worker))
   }
 

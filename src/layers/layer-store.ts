@@ -1,0 +1,43 @@
+import type { DiffId } from '../oci/digest.ts'
+import { dropDerived } from './derived.ts'
+import { createErofsDriver } from './erofs-driver.ts'
+import { createFolderDriver } from './folder-driver.ts'
+import type { LayerStore } from './interfaces.ts'
+import { mountObstacle } from './mount-rights.ts'
+import type { StackDriver } from './stack-driver.ts'
+import type { StoredInfo } from './stored-info.ts'
+import { TarLayers, type TarLayersOptions } from './tar-layers.ts'
+
+/** The layer store that mounts layers with EROFS, unpacking nothing. */
+export const createTarLayerStore = (options: TarLayersOptions): LayerStore => {
+  const layers = new TarLayers(options)
+  return createLayerStore(layers, async () => createErofsDriver(layers))
+}
+
+/** The layer store that unpacks layers into folders. */
+export const createFolderLayerStore = (options: TarLayersOptions): LayerStore => {
+  const layers = new TarLayers(options)
+  return createLayerStore(layers, async () => createFolderDriver(layers, (await mountObstacle()) !== undefined))
+}
+
+/** A layer store whose driver is chosen when something is to be mounted first. */
+export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackDriver>): LayerStore => {
+  let chosen: Promise<StackDriver> | undefined
+  const driver = (): Promise<StackDriver> => (chosen ??= choose())
+  const infos = (ids: readonly DiffId[]): Promise<StoredInfo[]> => Promise.all(ids.map((id) => layers.info(id)))
+  return {
+    has: (id) => layers.has(id),
+    info: (id) => layers.info(id),
+    add: (id, bytes, options) => layers.add(id, bytes, options),
+    create: (tar, options) => layers.create(tar, options),
+    open: (id) => layers.open(id),
+    tarFile: (id) => layers.tarFile(id),
+    list: () => layers.list(),
+    mounts: async (ids, place) => await (await driver()).mounts(await infos(ids), place),
+    prepare: async (ids, options) => await (await driver()).prepare(await infos(ids), options),
+    remove: async (id) => {
+      await dropDerived(layers, id)
+      return await layers.remove(id)
+    },
+  }
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import { createErofsDriver } from './erofs-driver.ts'
+import { createFolderDriver } from './folder-driver.ts'
+import type { LayerStore } from './interfaces.ts'
+import { createLayerStore } from './layer-store.ts'
+import { mountObstacle } from './mount-rights.ts'
+import { canMountErofs } from './probe.ts'
+import { TarLayers } from './tar-layers.ts'
+
+export interface OpenLayerStoreOptions {
+  /** gantry's root folder; the layers are in `layers` below it. */
+  readonly root: string
+  /** Default: 'erofs' where it can be mounted, else 'folder'. Both keep layers in the same way, so one root may be used with either. */
+  readonly driver?: 'erofs' | 'folder'
+  /** Most bytes that a layer's tar may have. Default: what the disk has room for. */
+  readonly maxTarSize?: number
+}
+
+/** The layer store of a root folder. What the machine can mount is found out when something is to be mounted first. */
+export const openLayerStore = async (options: OpenLayerStoreOptions): Promise<LayerStore> => {
+  const { root, driver, ...limits } = options
+  const layers = new TarLayers({ folder: join(root, 'layers'), ...limits })
+  return createLayerStore(layers, async () => {
+    const chosen = driver ?? ((await canMountErofs(root)) === undefined ? 'erofs' : 'folder')
+    if (chosen === 'erofs') return createErofsDriver(layers)
+    return createFolderDriver(layers, (await mountObstacle()) !== undefined)
+  })
+}
