@@ -130,6 +130,17 @@ export class LayerDraft {
     return hash.digest('hex')
   }
 
+  /** A short digest for each path, to say later which one changed. */
+  async fileDigests(): Promise<Readonly<Record<string, string>>> {
+    const digests: [string, string][] = []
+    for (const { entry, body } of this.entries()) {
+      const { mode, uid, gid, target } = entry
+      const text = JSON.stringify([entry.kind, mode, uid, gid, target, await body?.digest()])
+      digests.push([shownPath(entry.path), createHash('sha256').update(text).digest('base64url').slice(0, 16)])
+    }
+    return Object.fromEntries(digests)
+  }
+
   /** The layer's tar entries. Times after `latest` (seconds) become that. */
   *tar(latest = Infinity): Iterable<TarInput> {
     for (const item of this.#inLinkOrder()) {

@@ -6,7 +6,7 @@ import { sourceError, type SourceRange } from './source.ts'
 
 /** The error with a place in a Dockerfile, if it has none yet and is one of ours. */
 const placed = (error: unknown, range: SourceRange): unknown => {
-  if (!isGantryError(error) || isPlaced(error)) return error
+  if (!isGantryError(error) || error.kind === 'canceled' || isPlaced(error)) return error
   return sourceError(range, error.code, error.message, {
     kind: error.kind,
     cause: error,

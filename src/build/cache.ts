@@ -1,0 +1,102 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Abortable } from '../lib/bytes.ts'
+import { systemCode } from '../lib/errors.ts'
+import { writeFileAtomic } from '../lib/files.ts'
+import { lock, type FileLock } from '../lib/lock.ts'
+import { isDigest, type DiffId } from '../oci/digest.ts'
+import { hashOf } from './graph.ts'
+
+/** What a step once made. */
+export interface CacheRecord {
+  readonly layer: DiffId
+  /** When the layer was made, RFC 3339. */
+  readonly createdAt: string
+  /** Everything that the step depended on: the key is its digest. Kept to say later why a step was not cached. */
+  readonly inputs: unknown
+  /** The step's label. */
+  readonly step: string
+}
+
+export interface BuildCacheOptions {
+  readonly folder: string
+  /** Whether a layer is still there. */
+  readonly hasLayer: (id: DiffId) => Promise<boolean>
+}
+
+/**
+ * Results of steps by the digest of what they depend on, in files that many builds read and write at once. A record that cannot be
+ * read, or whose layer is gone, is none.
+ */
+export class BuildCache {
+  readonly #folder: string
+  readonly #hasLayer: BuildCacheOptions['hasLayer']
+
+  constructor({ folder, hasLayer }: BuildCacheOptions) {
+    this.#folder = folder
+    this.#hasLayer = hasLayer
+  }
+
+  async find(inputs: unknown): Promise<CacheRecord | undefined> {
+    const record = parseRecord(await readText(this.#path('records', hashOf(inputs))))
+    return record !== undefined && (await this.#hasLayer(record.layer)) ? record : undefined
+  }
+
+  /** Keeps a record; `files` says what each path of the layer was made of, for explanations. */
+  async keep(record: CacheRecord, files?: Readonly<Record<string, string>>): Promise<void> {
+    const key = hashOf(record.inputs)
+    if (files !== undefined) await writeFileAtomic(this.#path('files', key), JSON.stringify(files), 0o644, false)
+    await writeFileAtomic(this.#path('records', key), JSON.stringify({ version: 1, ...record }), 0o644, false)
+  }
+
+  /** Lets only one build at a time, of all processes, work on a step. */
+  async lock(inputs: unknown, options: Abortable & { readonly onWait: () => void }): Promise<FileLock> {
+    return await lock(join(this.#folder, 'locks', hashOf(inputs)), 'exclusive', options)
+  }
+
+  #path(kind: 'records' | 'files', key: string): string {
+    return join(this.#folder, kind, key.slice(0, 2), `${key}.json`)
+  }
+}
+
+/** The layers that the records of a cache folder name, whether they are there or not: what is not to be collected. */
+export const cachedLayerIds = async (folder: string): Promise<readonly DiffId[]> => {
+  const ids = new Set<DiffId>()
+  const records = join(folder, 'records')
+  for (const part of await readNames(records))
+    for (const name of await readNames(join(records, part))) {
+      const record = name.endsWith('.json') ? parseRecord(await readText(join(records, part, name))) : undefined
+      if (record !== undefined) ids.add(record.layer)
+    }
+  return [...ids]
+}
+
+const readNames = async (folder: string): Promise<readonly string[]> => {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return []
+    throw error
+  }
+}
+
+const readText = async (path: string): Promise<string> => {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+const parseRecord = (text: string): CacheRecord | undefined => {
+  let value: Partial<CacheRecord & { readonly version: number }> | null
+  try {
+    value = JSON.parse(text) as typeof value
+  } catch {
+    return undefined
+  }
+  if (value === null || value.version !== 1 || typeof value.layer !== 'string' || !isDigest(value.layer)) return undefined
+  const { layer, createdAt = '', inputs, step = '' } = value
+  return Number.isNaN(Date.parse(createdAt)) ? undefined : { layer, createdAt, inputs, step }
+}

@@ -1,0 +1,176 @@
+import { join } from 'node:path'
+import { bytesAsText } from '../../layers/tree/byte-text.ts'
+import { streamOf } from '../../lib/bytes.ts'
+import { GantryError } from '../../lib/errors.ts'
+import { writeTar } from '../../lib/tar/writer.ts'
+import { parseChmod } from '../copy/chmod.ts'
+import { copyInto, type CopyOptions } from '../copy/copy-into.ts'
+import { extractInto } from '../copy/extract-into.ts'
+import { LayerDraft } from '../copy/layer-draft.ts'
+import { selectSources, type CopySource } from '../copy/select-sources.ts'
+import { isArchive, spoolArchive } from '../copy/spool-archive.ts'
+import { hasWildcard } from '../glob.ts'
+import type { CopyFrom, CopyOp } from '../graph.ts'
+import { hashOf } from '../graph.ts'
+import { MemoryTree } from '../tree/memory-tree.ts'
+import { nameOf, shownPath, type Tree } from '../tree/tree.ts'
+import { sourceDigest } from './content-digest.ts'
+import { chainOf, keyOf, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
+import { filesInput, treeInput } from './inputs.ts'
+import { resolveOwner } from './owner.ts'
+
+/** Sources of one word of COPY, and the tree they are in. */
+interface Selected {
+  readonly from: CopyFrom
+  readonly tree: Tree
+  readonly sources: readonly CopySource[]
+}
+
+/**
+ * COPY and ADD: the layer's tar is written from the sources as they are, without mounting anything. The cache is asked first by
+ * what is copied onto which files, then by what the layer will hold, which often is the same on other files.
+ */
+export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => {
+  const { op } = vertex
+  const base = filesInput(inputs)
+  const selected = lazy(() => selectAll(op, inputs, context))
+  const draft = lazy(async () => await draftOf(op, await selected(), await treeInput(inputs, 0, context), context))
+  return {
+    kind: 'step',
+    base,
+    keys: [
+      async () => {
+        // of a whole context only what matches counts, which is what the draft knows
+        if (op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
+        return keyOf({ ...quickInputs(op), onto: chainOf(base), sources: await sourceIds(op, inputs, selected) }, context)
+      },
+      async () => await layerKey(draft, context),
+    ],
+    run: async () => await writeLayer(await draft(), context),
+  }
+}
+
+/** Writes the layer of a draft into the layer store. */
+export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<StepLayer> => {
+  const { layers } = context.services
+  const info = await layers.create(writeTar(draft.tar(context.latest)), { signal: context.signal })
+  return { ...info, files: await draft.fileDigests() }
+}
+
+/** A layer that will hold the same is the same, whatever made it. */
+export const layerKey = async (draft: () => Promise<LayerDraft>, context: ExecuteContext): Promise<object> =>
+  keyOf({ kind: 'layer', content: await (await draft()).digest() }, context)
+
+/** Calls once, when it is first asked. */
+export const lazy = <T>(work: () => Promise<T>): (() => Promise<T>) => {
+  let result: Promise<T> | undefined
+  return () => (result ??= work())
+}
+
+const quickInputs = ({ from, ...op }: CopyOp): object => ({
+  ...op,
+  from: from.map((one) =>
+    one.kind === 'input' ? { path: one.path, include: one.include } : { name: one.name, content: hashOf(one.content) },
+  ),
+})
+
+/** What names the sources: of other stages their files as a whole, of the build context the digests of what is taken. */
+const sourceIds = async (
+  op: CopyOp,
+  inputs: readonly Result[],
+  selected: () => Promise<readonly Selected[]>,
+): Promise<unknown> => {
+  const source = inputs[1]
+  if (source === undefined) return []
+  if (source.kind === 'files') return chainOf(source)
+  const ids: unknown[] = []
+  for (const { from, tree, sources } of await selected())
+    if (from.kind === 'input')
+      for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
+  return ids
+}
+
+const selectAll = async (op: CopyOp, inputs: readonly Result[], context: ExecuteContext): Promise<readonly Selected[]> => {
+  const all: Selected[] = []
+  for (const from of op.from) {
+    if (from.kind === 'inline') {
+      const tree = inlineTree(from.name, from.content, context.time)
+      all.push({ from, tree, sources: await selectSources(tree, '*') })
+      continue
+    }
+    const tree = await treeInput(inputs, from.index, context)
+    for (const path of from.include ?? [])
+      if (!hasWildcard(path) && !hasWildcard(from.path)) await selectSources(tree, `${from.path}/${path}`)
+    all.push({ from, tree, sources: await selectSources(tree, from.path) })
+  }
+  return all
+}
+
+/** A heredoc's text as a file: 0644, of the time of the build. */
+const inlineTree = (name: string, content: string, time: number): MemoryTree => {
+  const bytes = Buffer.from(content)
+  return new MemoryTree([
+    {
+      path: nameOf(bytesAsText(name)),
+      kind: 'file',
+      mode: 0o644,
+      uid: 0,
+      gid: 0,
+      size: bytes.length,
+      mtime: { seconds: time, nanoseconds: 0 },
+      open: () => streamOf(bytes),
+    },
+  ])
+}
+
+const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, context: ExecuteContext): Promise<LayerDraft> => {
+  const draft = new LayerDraft(target)
+  await checkDestination(op, selected, draft)
+  const owner = op.chown === undefined ? undefined : await resolveOwner(op.chown, target)
+  const options = {
+    destination: op.destination,
+    exclude: op.exclude,
+    ...(owner === undefined ? {} : { owner }),
+    ...(op.chmod === undefined ? {} : { chmod: parseChmod(op.chmod) }),
+  }
+  for (const { from, tree, sources } of selected)
+    for (const source of sources) {
+      context.signal.throwIfAborted()
+      if (op.unpack && from.kind === 'input' && source.entry.kind === 'file' && (await isArchive(tree.read(source.entry))))
+        await extract(draft, tree, source, options, context)
+      else
+        await copyInto(
+          draft,
+          tree,
+          source,
+          from.kind === 'input' && from.include !== undefined ? { ...options, include: from.include } : options,
+        )
+    }
+  return draft
+}
+
+const extract = async (
+  draft: LayerDraft,
+  tree: Tree,
+  source: CopySource,
+  options: CopyOptions,
+  context: ExecuteContext,
+): Promise<void> => {
+  const spool = join(await context.scratch(), 'archive')
+  const entries = await spoolArchive(tree.read(source.entry), spool, { signal: context.signal })
+  await extractInto(draft, entries, { ...options, time: source.entry.mtime })
+}
+
+/** Several sources need a folder to go to (Dockerfile reference §COPY). */
+const checkDestination = async (op: CopyOp, selected: readonly Selected[], draft: LayerDraft): Promise<void> => {
+  const count = selected.reduce((sum, { sources }) => sum + sources.length, 0)
+  if (count < 2 || op.destination.endsWith('/')) return
+  const { path, entry } = await draft.resolve(bytesAsText(op.destination))
+  if (entry?.kind === 'folder') return
+  throw new GantryError(
+    'invalid_argument',
+    'DESTINATION_NOT_A_FOLDER',
+    'When using COPY or ADD with more than one source file, the destination must be a directory and end with a /',
+    { hint: `write "${shownPath(path)}/"` },
+  )
+}

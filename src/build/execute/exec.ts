@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { diffUpper } from '../../layers/diff.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
+import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
+import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult, type StepLayer } from './executor.ts'
+import { filesInput } from './inputs.ts'
+import { rootFileReader } from './owner.ts'
+
+/** RUN: a container over the layers so far; what it leaves in its upper folder is the new layer, be it empty. */
+export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => {
+  const base = filesInput(inputs)
+  return {
+    kind: 'step',
+    base,
+    keys: [async () => keyOf({ ...stepInputs(vertex.op), onto: chainOf(base) }, context)],
+    run: async () => await runStep(vertex, base, context),
+  }
+}
+
+/** What a RUN step depends on: proxies and addresses of hosts do not count, as in BuildKit. */
+const stepInputs = ({ proxy: _proxy, extraHosts, scripts, ...op }: ExecOp): object => ({
+  ...op,
+  extraHosts: extraHosts.map((one) => one.replace(/[:=].*$/, '')),
+  scripts: scripts.map(({ path, content }) => ({ path, content: hashOf(content) })),
+})
+
+const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: ExecuteContext): Promise<StepLayer> => {
+  const { services, signal, onEvent } = context
+  const { op } = vertex
+  if (services.run === undefined)
+    throw new GantryError('unsupported', 'NO_RUNTIME', 'RUN needs Linux and an OCI runtime', {
+      hint: "'gantry doctor' says what this machine lacks",
+    })
+  const folder = await context.scratch()
+  const [upper, work, root, mountScratch, bundle] = await Promise.all(
+    ['upper', 'work', 'root', 'mounts', 'bundle'].map((name) => folderIn(folder, name)),
+  )
+  if (upper === undefined || work === undefined || root === undefined || mountScratch === undefined || bundle === undefined)
+    throw new GantryError('internal', 'NO_SCRATCH', 'Cannot run the step: it has no folders')
+  // the upper folder is the root of the file system; only its permissions are not those of the caller's umask
+  await chmod(upper, 0o755)
+  const mounts = await services.layers.mounts(
+    base.layers.map((layer) => layer.diffId),
+    { target: root, scratch: mountScratch, upper: { upper, work } },
+  )
+  const status = await services.run({
+    spec: specOf(op, await writeScripts(op, folder)),
+    root: { mounts, path: root },
+    bundle,
+    signal,
+    readRootFile: rootFileReader(await context.open(base)),
+    onOutput: (stream, bytes) => onEvent({ kind: 'log', id: vertex.digest, stream, bytes }),
+  })
+  if (status !== 0) throw stepFailed(op, status, services.platform.architecture)
+  return await services.layers.create(diffUpper(upper), { signal })
+}
+
+const folderIn = async (parent: string, name: string): Promise<string> => {
+  const path = join(parent, name)
+  await mkdir(path)
+  return path
+}
+
+const specOf = (op: ExecOp, binds: readonly BindMount[]): ContainerSpec => ({
+  id: `gantry-build-${randomBytes(8).toString('hex')}`,
+  hostname: 'buildkitsandbox',
+  args: op.args,
+  env: [...op.env, ...op.proxy],
+  workingFolder: op.cwd,
+  user: op.user,
+  terminal: false,
+  interactive: false,
+  network: op.network === 'none' ? 'none' : 'host',
+  readOnlyRoot: false,
+  binds,
+  extraHosts: op.extraHosts,
+})
+
+const writeScripts = async (op: ExecOp, folder: string): Promise<readonly BindMount[]> => {
+  const binds: BindMount[] = []
+  for (const [index, { path, content }] of op.scripts.entries()) {
+    const source = join(folder, `script-${index}`)
+    await writeFile(source, content, { flag: 'wx' })
+    await chmod(source, 0o755)
+    binds.push({ source, target: path, readOnly: true })
+  }
+  return binds
+}
+
+const stepFailed = (op: ExecOp, status: number, architecture: string): GantryError => {
+  const foreign = op.platform.architecture !== architecture
+  return new GantryError(
+    'failed_precondition',
+    'STEP_FAILED',
+    `process ${JSON.stringify(op.args.join(' '))} did not complete successfully: exit code: ${status}`,
+    foreign && status > 125
+      ? { hint: `the step is for ${op.platform.architecture}: install qemu-user-static and its binfmt handlers` }
+      : {},
+  )
+}

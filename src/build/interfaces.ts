@@ -1,0 +1,30 @@
+import type { DiskStore } from '../content/interfaces.ts'
+import type { LayerStore } from '../layers/interfaces.ts'
+import type { Abortable } from '../lib/bytes.ts'
+import type { Platform } from '../oci/descriptor.ts'
+import type { RunOnceOptions } from '../runtime/interfaces.ts'
+import type { ReadRootFile } from '../runtime/user.ts'
+import type { ResolvedImage } from './plan/plan.ts'
+
+/** What a build needs from outside; given by the engine. */
+export interface BuildServices {
+  readonly layers: LayerStore
+  readonly content: Pick<DiskStore, 'has' | 'read' | 'write' | 'link' | 'lease'>
+  /**
+   * An image by its full reference, its config read and its content in the store: the local one if it is there and fits the
+   * platform, else pulled. `pull`: ask the registry in any case.
+   */
+  readonly resolveImage: (
+    reference: string,
+    options: Abortable & { readonly platform: Platform; readonly pull: boolean },
+  ) => Promise<ResolvedImage>
+  /** Runs a RUN step; answers its exit status. Absent where containers cannot run. */
+  readonly run?: (options: RunOnceOptions & { readonly readRootFile: ReadRootFile }) => Promise<number>
+  /** Cache records, shared by all builds on the root; made where it is missing. */
+  readonly cacheFolder: string
+  /** For what lasts no longer than the build; made where it is missing. On a file system that overlayfs can write to. */
+  readonly scratchFolder: string
+  readonly now: () => Date
+  /** What this machine is. */
+  readonly platform: Platform
+}
