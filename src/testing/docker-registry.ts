@@ -43,29 +43,33 @@ const answers = async (host: string): Promise<boolean> => {
 }
 
 /** Starts the distribution project's registry on a free port; `htpasswd` (bcrypt) makes it ask for a password. */
-export const startDockerRegistry = async (options: { readonly htpasswd?: string } = {}): Promise<DockerRegistry> => {
+export const startDockerRegistry = async ({ htpasswd }: { readonly htpasswd?: string } = {}): Promise<DockerRegistry> => {
+  // another process may take the port before the registry does
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const started = await tryStart(htpasswd)
+    if (started !== undefined) return started
+  }
+  throw new Error('docker-registry did not start')
+}
+
+const tryStart = async (htpasswd: string | undefined): Promise<DockerRegistry | undefined> => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-docker-registry-'))
   const host = `127.0.0.1:${await freePort()}`
-  const { htpasswd } = options
   if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), `${htpasswd}\n`)
   const auth = htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`
   await writeFile(join(folder, 'config.yml'), configuration(folder, host, auth))
-  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], {
-    stdio: 'ignore',
-    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
-  })
+  const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' }
+  const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore', env })
   const ended = once(child, 'close')
   const end = async (): Promise<void> => {
     child.kill('SIGKILL')
     await ended
     await rm(folder, { recursive: true, force: true })
   }
-  for (let attempt = 0; !(await answers(host)); attempt++) {
-    if (attempt === 200 || child.exitCode !== null) {
-      await end()
-      throw new Error('docker-registry did not start')
-    }
+  for (let wait = 0; wait < 20_000 && child.exitCode === null; wait += 25) {
+    if ((await answers(host)) && child.exitCode === null) return { host, [Symbol.asyncDispose]: end }
     await sleep(25)
   }
-  return { host, [Symbol.asyncDispose]: end }
+  await end()
+  return undefined
 }
