@@ -2,7 +2,7 @@ import { isGantryError, messageOf } from '../lib/errors.ts'
 
 /** Says on stderr what went wrong in one line and what to try in another; with `debug` the chain of causes. */
 export const reportError = (error: unknown, debug: boolean, command?: string): void => {
-  const lines = [`gantry${command === undefined ? '' : ` ${command}`}: ${messageOf(error)}`]
+  const lines = [...excerptOf(error), `gantry${command === undefined ? '' : ` ${command}`}: ${messageOf(error)}`]
   if (isGantryError(error) && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
   if (debug) {
     if (error instanceof Error && error.stack !== undefined) lines.push(error.stack)
@@ -15,4 +15,11 @@ export const reportError = (error: unknown, debug: boolean, command?: string): v
   } else if (!isGantryError(error))
     lines.push('hint: this is a mistake in gantry; run again with --debug and report what it prints')
   process.stderr.write(`${lines.join('\n')}\n`)
+}
+
+/** The lines of a Dockerfile that an error is about. */
+const excerptOf = (error: unknown): readonly string[] => {
+  const detail = isGantryError(error) ? error.detail : undefined
+  const shown = typeof detail === 'object' && detail !== null && 'excerpt' in detail ? detail.excerpt : undefined
+  return typeof shown === 'string' ? [shown] : []
 }
