@@ -280,3 +280,15 @@ test('registryRequestHandler() takes an index without its manifests if it is tol
   const body = JSON.stringify({ schemaVersion: 2, manifests: [entry] })
   assert.equal((await fetch(`${registry.url}/v2/app/manifests/sparse`, { method: 'PUT', body })).status, 201)
 })
+
+test('registryRequestHandler() survives a listener that throws', async () => {
+  await using registry = await startTestRegistry({
+    onEvent: () => {
+      throw new Error('a bug of the listener')
+    },
+  })
+  const push = (): Promise<Response> =>
+    fetch(`${registry.url}/v2/app/blobs/uploads/?digest=${digest}`, { method: 'POST', body: 'x' })
+  await assert.rejects(push())
+  assert.equal((await fetch(`${registry.url}/v2/`)).status, 200)
+})

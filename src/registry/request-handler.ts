@@ -19,7 +19,10 @@ export const registryRequestHandler = (options: RegistryOptions): RequestListene
   return (request, response) => {
     const { path, query } = requestTarget(request)
     const exchange = new Exchange(registry, request, response, query)
-    respond(exchange, path).catch((error: unknown) => fail(exchange, path, error))
+    respond(exchange, path)
+      .catch((error: unknown) => fail(exchange, path, error))
+      // a listener or an access check that fails while a failure is answered may not end the process
+      .catch(() => response.destroy())
   }
 }
 

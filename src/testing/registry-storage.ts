@@ -12,7 +12,7 @@ import type { RegistryRepository, RegistryStorage } from '../registry/interfaces
 export interface StorageFixture extends AsyncDisposable {
   readonly storage: RegistryStorage
   /** Another storage over the same data, as a second process or the next start has it. The fixture disposes of it too. */
-  reopen(): Promise<RegistryStorage>
+  readonly reopen: () => Promise<RegistryStorage>
 }
 
 const bytesOf = (text: string): Buffer => Buffer.from(text)
@@ -364,7 +364,7 @@ const describeListings = (check: Check): void => {
     for (
       let page = await repository.tags({ limit: 2 });
       page.length > 0;
-      page = await repository.tags({ limit: 2, last: page.at(-1)! })
+      page = await repository.tags({ limit: 2, last: page.at(-1) ?? '' })
     )
       paged.push(...page)
     assert.deepEqual(paged, sorted)

@@ -1,4 +1,5 @@
 import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { GantryError, systemCode, throwIfAborted } from '../../lib/errors.ts'
 import { readFileStream } from '../../content/file-stream.ts'
@@ -126,44 +127,36 @@ export class FilesystemUpload implements Upload {
     const [only, ...others] = parts
     if (only === undefined || (only.writer === writer && others.length === 0)) {
       const path = only?.path ?? partPath(this.#folder, 0, writer)
-      const handle = await this.#openPart(0)
-      try {
-        const syncing = handle.sync()
-        const isHashed = running.algorithm === algorithm && running.hashed === this.#offset
-        const digester = isHashed ? running.digester : createDigester(algorithm)
-        // used up, and of no use again should publishing fail
-        running.hashed = -1
-        if (!isHashed) for await (const chunk of readFileStream(path, 0, this.#offset)) digester.update(chunk)
-        await syncing
-        return { path, digest: digester.digest() }
-      } finally {
-        await handle.close()
-      }
+      await using handle = await this.#openPart(0)
+      const syncing = handle.sync()
+      const isHashed = running.algorithm === algorithm && running.hashed === this.#offset
+      const digester = isHashed ? running.digester : createDigester(algorithm)
+      // used up, and of no use again should publishing fail
+      running.hashed = -1
+      if (!isHashed) for await (const chunk of readFileStream(path, 0, this.#offset)) digester.update(chunk)
+      await syncing
+      return { path, digest: digester.digest() }
     }
     return this.#assemble(parts, algorithm)
   }
 
   /** Copies the parts of several processes, some of them perhaps still at work, into one file. */
   async #assemble(parts: readonly UploadPart[], algorithm: DigestAlgorithm): Promise<{ path: string; digest: Digest }> {
-    const path = `${this.#folder}/whole.${this.#host.writer}`
+    const path = join(this.#folder, `whole.${this.#host.writer}`)
     const digester = createDigester(algorithm)
-    const handle = await open(path, 'w')
-    try {
-      let position = 0
-      for (const [index, part] of parts.entries()) {
-        const end = (parts[index + 1]?.start ?? this.#offset) - part.start
-        const { written, failure } = await appendStream(handle, readFileStream(part.path, 0, end), {
-          position,
-          batchSize: 1,
-          digester,
-        })
-        if (failure !== undefined) throw failure.error
-        position += written
-      }
-      await handle.sync()
-    } finally {
-      await handle.close()
+    await using handle = await open(path, 'w')
+    let position = 0
+    for (const [index, part] of parts.entries()) {
+      const end = (parts[index + 1]?.start ?? this.#offset) - part.start
+      const { written, failure } = await appendStream(handle, readFileStream(part.path, 0, end), {
+        position,
+        batchSize: 1,
+        digester,
+      })
+      if (failure !== undefined) throw failure.error
+      position += written
     }
+    await handle.sync()
     return { path, digest: digester.digest() }
   }
 
