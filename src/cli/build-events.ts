@@ -2,11 +2,21 @@ import type { BuildEvent } from '../engine/build.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { BuildEvent as ShownEvent } from './render/progress/build-event.ts'
 
-/** What a build reports, as progress shows it: text instead of bytes and errors. */
-export const shownEvent = (event: BuildEvent): ShownEvent => {
-  if (event.kind === 'log') return { kind: 'log', id: event.id, text: Buffer.from(event.bytes).toString('utf8') }
-  if (event.kind === 'failed') return { kind: 'failed', id: event.id, reason: messageOf(event.error) }
-  return event
+/** Passes what a build reports on to whoever shows it: text instead of bytes and errors. */
+export const showBuild = (show: (event: ShownEvent) => void): ((event: BuildEvent) => void) => {
+  // a chunk may end in the middle of a character
+  const decoders = new Map<string, TextDecoder>()
+  const text = (id: string, stream: string, bytes: Uint8Array): string => {
+    const decoder = decoders.get(id + stream) ?? new TextDecoder()
+    decoders.set(id + stream, decoder)
+    return decoder.decode(bytes, { stream: true })
+  }
+  return (event) => {
+    if (event.kind === 'log') show({ kind: 'log', id: event.id, text: text(event.id, event.stream, event.bytes) })
+    else if (event.kind === 'failed') show({ kind: 'failed', id: event.id, reason: messageOf(event.error) })
+    else if (event.kind === 'status') show({ ...event, current: event.current ?? 0 })
+    else show(event)
+  }
 }
 
 /** Passes on the output of a step that failed, for when nothing else is shown: its last 64 KiB. */

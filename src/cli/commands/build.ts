@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { buildImage } from '../../engine/build.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { parsePlatform } from '../../oci/platform.ts'
-import { shownEvent, showFailedOutput } from '../build-events.ts'
+import { showBuild, showFailedOutput } from '../build-events.ts'
 import { defineCommand } from '../command.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
@@ -47,7 +47,7 @@ export const command = defineCommand({
       pull: flags.pull === true,
       network: network(flags.network),
       signal: context.signal,
-      onEvent: quiet ? showFailedOutput((bytes) => context.stderr.write(bytes)) : (event) => progress.build(shownEvent(event)),
+      onEvent: quiet ? showFailedOutput((bytes) => context.stderr.write(bytes)) : showBuild((event) => progress.build(event)),
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
       ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform, context.engine.options.platform) }),
