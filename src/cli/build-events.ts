@@ -1,3 +1,4 @@
+import { TextDecoder } from 'node:util'
 import type { BuildEvent } from '../engine/build.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { BuildEvent as ShownEvent } from './render/progress/build-event.ts'
