@@ -40,15 +40,18 @@ const wrongDigest = (what: string, expected: Digest, actual: Digest): GantryErro
     },
   )
 
-/**
- * The descriptor by HEAD, which does not count against pull limits; undefined where the answer does not say it all (no such manifest,
- * no Docker-Content-Digest, no known Content-Type, HEAD not supported): then GET tells.
- */
+/** What HEAD tells, which does not count against pull limits. Where that is not all, GET has to be asked. */
+export type HeadResult =
+  | { readonly kind: 'found'; readonly descriptor: Descriptor }
+  | { readonly kind: 'absent' }
+  /** No Docker-Content-Digest, no known Content-Type, HEAD not supported. */
+  | { readonly kind: 'unclear' }
+
 export const headManifest = async (
   context: RepositoryContext,
   reference: string,
   { signal }: Abortable = {},
-): Promise<Descriptor | undefined> => {
+): Promise<HeadResult> => {
   const purpose = manifestPurpose(context, 'pull', reference)
   const response = await context.registry.send({
     method: 'HEAD',
@@ -64,11 +67,12 @@ export const headManifest = async (
   const digest = digestHeader(response)
   const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim() ?? ''
   const size = Number(response.header('content-length') ?? Number.NaN)
-  if (response.status !== 200 || digest === undefined) return undefined
+  if (response.status === 404) return { kind: 'absent' }
+  if (response.status !== 200 || digest === undefined) return { kind: 'unclear' }
   if (isDigest(reference) && digestAlgorithm(reference) === digestAlgorithm(digest) && digest !== reference)
     throw wrongDigest(purpose.what, reference, digest)
-  if (!(isManifestType(mediaType) || isIndexType(mediaType)) || !(size > 0 && size <= manifestLimit)) return undefined
-  return { mediaType, digest: isDigest(reference) ? reference : digest, size }
+  if (!(isManifestType(mediaType) || isIndexType(mediaType)) || !(size > 0 && size <= manifestLimit)) return { kind: 'unclear' }
+  return { kind: 'found', descriptor: { mediaType, digest: isDigest(reference) ? reference : digest, size } }
 }
 
 /** The manifest, verified: against the reference if that is a digest, else against what the registry says. Undefined if there is none. */

@@ -43,7 +43,9 @@ export class Repository implements RemoteRepository {
 
   async resolve(reference: string, options?: Abortable): Promise<Descriptor> {
     const name = this.#reference(reference)
-    return (await headManifest(this.#context, name, options)) ?? (await this.manifest(name, options)).descriptor
+    const head = await headManifest(this.#context, name, options)
+    // an absent one too: the answer to GET says what is wrong
+    return head.kind === 'found' ? head.descriptor : (await this.manifest(name, options)).descriptor
   }
 
   async manifest(reference: string, options?: Abortable): Promise<RawManifest> {
@@ -54,7 +56,9 @@ export class Repository implements RemoteRepository {
   async has(descriptor: Descriptor, options?: Abortable): Promise<boolean> {
     const { digest } = descriptor
     if (!isManifest(descriptor)) return await hasBlob(this.#context, digest, options)
-    if (this.#kept(digest) !== undefined || (await headManifest(this.#context, digest, options)) !== undefined) return true
+    if (this.#kept(digest) !== undefined) return true
+    const head = await headManifest(this.#context, digest, options)
+    if (head.kind !== 'unclear') return head.kind === 'found'
     const raw = await findManifest(this.#context, digest, options)
     return raw !== undefined && this.#keep(raw) === raw
   }

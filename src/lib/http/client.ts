@@ -8,7 +8,6 @@ import { readLarge } from './large-reads.ts'
 import { nodeHttp, nodeHttps } from './node-http.ts'
 import { sendStream } from './outgoing.ts'
 import { proxyFor, type Environment } from './proxy.ts'
-import { redactUrl } from './redact.ts'
 
 /** How a host proves who it is, and how we do. PEM texts. */
 export interface TlsSettings {
@@ -190,6 +189,3 @@ const responseOf = (message: IncomingMessage, { url, signal }: HttpRequest, idle
   body: readIncoming(message, url.host, idle, signal),
   discard: () => discardIncoming(message, idle),
 })
-
-/** An answer in words that may be shown: `"host/path" answered 502`. */
-export const describeResponse = (response: HttpResponse): string => `"${redactUrl(response.url)}" answered ${response.status}`
