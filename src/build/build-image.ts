@@ -11,7 +11,6 @@ import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
 import { executeCopy } from './execute/copy.ts'
-import { executeExec } from './execute/exec.ts'
 import { chainOf, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
 import { executeContext, executeImage, executeScratch } from './execute/sources.ts'
@@ -197,7 +196,8 @@ class Build {
       context: executeContext(context),
       copy: executeCopy,
       folder: executeFolder,
-      exec: executeExec,
+      // what runs containers is only loaded by builds that do
+      exec: async (...step) => await (await import('./execute/exec.ts')).executeExec(...step),
     }
   }
 
