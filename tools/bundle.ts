@@ -7,12 +7,7 @@ const root = join(import.meta.dirname, '..')
 /** Bundles the command line, the workers and the library into a flat folder of ES modules that share chunks. */
 export const bundle = async (folder: string): Promise<void> => {
   const workers = globSync('src/**/*.worker.ts', { cwd: root })
-  const libraries = {
-    index: 'src/engine/index.ts',
-    oci: 'src/oci/index.ts',
-    content: 'src/content/index.ts',
-    remote: 'src/remote/index.ts',
-  }
+  const libraries = { index: 'src/engine/index.ts', oci: 'src/oci/index.ts' }
   await build({
     absWorkingDir: root,
     entryPoints: {
