@@ -1,5 +1,7 @@
+import { GantryError } from '../lib/errors.ts'
 import { HttpClient, type HttpClientOptions } from '../lib/http/client.ts'
 import type { Environment } from '../lib/http/proxy.ts'
+import { isDomain } from '../oci/reference-grammar.ts'
 import type { RegistryAnswer } from './answer.ts'
 import { TokenCache } from './auth/token-cache.ts'
 import { isToken } from './auth/token-server.ts'
@@ -32,8 +34,13 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
     ...(connectTimeout !== undefined && { connectTimeout }),
     ...(idleTimeout !== undefined && { idleTimeout }),
   })
-  const open = (domain: string, credentials: CredentialSource): Registry =>
-    new Registry(domain, { ...options, http, credentials, tokens: new TokenCache<RegistryAnswer>(isToken) })
+  const open = (domain: string, credentials: CredentialSource): Registry => {
+    if (!isDomain(domain))
+      throw new GantryError('invalid_argument', 'HOST_INVALID', `Cannot use "${domain}": it is not the host of a registry`, {
+        hint: 'write HOST or HOST:PORT, without a scheme',
+      })
+    return new Registry(domain, { ...options, http, credentials, tokens: new TokenCache<RegistryAnswer>(isToken) })
+  }
   const registries = new Map<string, Registry>()
   // oxlint-disable-next-line require-await
   const { credentials = { get: async () => undefined } } = options

@@ -66,7 +66,7 @@ export class Endpoint {
     return new URL(`${protocol}://${apiHost(this.domain)}/v2/`)
   }
 
-  /** Asks in each way until one is answered. A server that wants https answers plain HTTP with 400, or not at all. */
+  /** Asks in each way until one is answered. A server that wants https answers plain HTTP with 400 or a redirect, or not at all. */
   async #find(): Promise<URL> {
     const failures: GantryError[] = []
     let fallback: URL | undefined
@@ -75,7 +75,7 @@ export class Endpoint {
       try {
         const response = await this.#http.request({ method: 'GET', url, headers: {} })
         response.discard()
-        if (protocol === 'http' && response.status === 400) fallback = url
+        if (protocol === 'http' && response.status >= 300 && response.status <= 400) fallback = url
         else {
           this.#base = url
           this.#onAnswer(response)

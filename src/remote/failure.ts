@@ -65,7 +65,7 @@ const hintOf = (
     return user === undefined ? `wait, or log in for a higher limit: gantry login ${domain}` : 'wait, and try again'
   if (kind !== 'unauthenticated' && kind !== 'permission_denied') return undefined
   if (purpose.action === 'login') return 'check the user name and the password or access token'
-  if (user !== undefined) return `check the name "${purpose.name}", and what the account "${user}" may do at ${domain}`
+  if (user !== undefined) return `check the name "${purpose.name}", and what ${user} may do at ${domain}`
   return `check the name "${purpose.name}", or log in: gantry login ${domain}`
 }
 

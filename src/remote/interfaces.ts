@@ -66,7 +66,7 @@ export interface RepositoryOptions {
   readonly mountFrom?: readonly string[]
 }
 
-/** Registries, through one pool of connections and one cache of tokens. Secrets appear in no error and no URL that it reports. */
+/** Registries, through one pool of connections. A `domain` that is no host is an `invalid_argument` error. Secrets appear in no error and no URL that it reports. */
 export interface RegistryClient extends Disposable {
   repository(name: { readonly domain: string; readonly path: string }, options?: RepositoryOptions): RemoteRepository
   /** Names of a registry's repositories, where it lists them (distribution's `_catalog`); `unsupported` or denied elsewhere. */

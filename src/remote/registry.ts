@@ -197,4 +197,4 @@ export class Registry {
 
 /** Who is logged in, for hints. */
 const userOf = (credentials: Credentials | undefined): string | undefined =>
-  credentials === undefined ? undefined : credentials.kind === 'password' ? credentials.username : 'that you are logged in with'
+  credentials?.kind === 'password' ? `the account "${credentials.username}"` : credentials && 'your account'

@@ -20,12 +20,13 @@ export interface UploadSession {
 /** Milliseconds: a registry may copy the whole blob to its final place before it answers. */
 const commitTimeout = 600_000
 
-/** Requests of an upload; what fails is for the upload as a whole to repeat. */
-const base = (context: RepositoryContext, { digest }: Descriptor, { signal }: Abortable) =>
+/** What all requests of an upload have in common; what fails is for the upload as a whole to repeat. */
+const common = (context: RepositoryContext, { digest }: Descriptor, { signal }: Abortable) =>
   ({
     scopes: context.write,
     path: context.path,
     purpose: purpose(context, 'push', `upload "${digest}" to`),
+    retry: false,
     ...(signal && { signal }),
   }) satisfies Partial<RegistryRequest>
 
@@ -47,7 +48,7 @@ export const beginUpload = async (
   const algorithm = digestAlgorithm(descriptor.digest)
   const query = algorithm === 'sha256' ? '' : `?digest-algorithm=${algorithm}`
   const response = await context.registry.send({
-    ...base(context, descriptor, options),
+    ...common(context, descriptor, options),
     method: 'POST',
     url: `${context.path}/blobs/uploads/${query}`,
     headers: { 'content-length': '0' },
@@ -68,7 +69,7 @@ export const resumeUpload = async (
   options: Abortable,
 ): Promise<UploadSession | undefined> => {
   const response = await context.registry.send({
-    ...base(context, descriptor, options),
+    ...common(context, descriptor, options),
     method: 'GET',
     url: session.url,
     accept: [204, 200, 202, 400, 404, 405, 410, 416],
@@ -85,9 +86,9 @@ export const resumeUpload = async (
 /** Tells the registry to drop an upload; that it does not want to know is no matter. */
 export const cancelUpload = async (context: RepositoryContext, descriptor: Descriptor, session: UploadSession): Promise<void> => {
   try {
-    const request = base(context, descriptor, { signal: AbortSignal.timeout(5000) })
+    const request = common(context, descriptor, { signal: AbortSignal.timeout(5000) })
     const accept = [200, 202, 204, 400, 404, 405]
-    const response = await context.registry.send({ ...request, method: 'DELETE', url: session.url, accept, retry: false })
+    const response = await context.registry.send({ ...request, method: 'DELETE', url: session.url, accept })
     response.discard()
   } catch {
     // it expires by itself
@@ -108,7 +109,7 @@ export const finishUpload = async (
   const { offset } = session
   const { size } = descriptor
   const response = await context.registry.send({
-    ...base(context, descriptor, options),
+    ...common(context, descriptor, options),
     method: 'PUT',
     url,
     headers: {
@@ -119,7 +120,6 @@ export const finishUpload = async (
     ...(body !== undefined && size > offset && { body }),
     accept: [201, 200, 204],
     answerTimeout: commitTimeout,
-    retry: false,
   })
   response.discard()
   const stored = response.header('docker-content-digest')
@@ -142,7 +142,7 @@ export const sendChunk = async (
 ): Promise<UploadSession> => {
   const { offset } = session
   const response = await context.registry.send({
-    ...base(context, descriptor, options),
+    ...common(context, descriptor, options),
     method: 'PATCH',
     url: session.url,
     headers: {
@@ -152,7 +152,6 @@ export const sendChunk = async (
     },
     body: chunk,
     accept: [202, 201, 204],
-    retry: false,
   })
   response.discard()
   const end = parseUploadRange(response.header('range'))?.end ?? offset + chunk.length

@@ -6,8 +6,9 @@ import type { RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
 import { beginUpload, cancelUpload, finishUpload, resumeUpload, sendChunk, type UploadSession } from './upload-session.ts'
 
-/** Bytes of a chunk where the registry, or a proxy before it, does not take the blob in one request. */
+/** Bytes of a chunk where the registry, or a proxy before it, does not take the blob in one request; the most that a registry may ask for. */
 const chunkSize = 16 * 1024 * 1024
+const maxChunkSize = 256 * 1024 * 1024
 
 /** The bytes to upload: `open(offset)` those from there on. `once`: it can be opened one time only. */
 export interface UploadSource {
@@ -23,7 +24,7 @@ export const uploadBlob = async (
   context: RepositoryContext,
   descriptor: Descriptor,
   source: UploadSource,
-  options: Abortable & { readonly session?: UploadSession; readonly chunked?: boolean } = {},
+  options: Abortable & { readonly session?: UploadSession } = {},
 ): Promise<void> => {
   if (descriptor.size === 0) await collect(verified(await source.open(0), descriptor), 0)
   const upload = new Upload(context, descriptor, source, options)
@@ -46,7 +47,7 @@ class Upload {
   readonly #source: UploadSource
   readonly #options: Abortable
   #session: UploadSession | undefined
-  #chunked: boolean
+  #chunked = false
   /** Bytes of the source have been read. */
   #started = false
   /** The source is used up. */
@@ -60,14 +61,13 @@ class Upload {
     context: RepositoryContext,
     descriptor: Descriptor,
     source: UploadSource,
-    options: Abortable & { readonly session?: UploadSession; readonly chunked?: boolean },
+    options: Abortable & { readonly session?: UploadSession },
   ) {
     this.#context = context
     this.#descriptor = descriptor
     this.#source = source
     this.#options = options.signal === undefined ? {} : { signal: options.signal }
     this.#session = options.session
-    this.#chunked = options.chunked ?? false
   }
 
   async attempt(): Promise<void> {
@@ -136,7 +136,7 @@ class Upload {
   async #sendChunks(begun: UploadSession): Promise<UploadSession> {
     let session = begun
     if (session.offset === this.#descriptor.size) return session
-    const length = Math.max(chunkSize, session.minChunk)
+    const length = Math.min(Math.max(chunkSize, session.minChunk), maxChunkSize)
     for await (const chunk of joined(await this.#open(session.offset), length)) {
       const end = session.offset + chunk.length
       session = await sendChunk(this.#context, this.#descriptor, session, chunk, this.#options)

@@ -49,7 +49,7 @@ export const readAuthFile = async (path: string): Promise<AuthFile | undefined> 
 export const lookUp = (table: Fields, key: string): unknown => {
   const own = keyOf(key)
   if (Object.hasOwn(table, own)) return table[own]
-  return Object.entries(table).find(([other]) => normalizeKey(other) === key)?.[1]
+  return Object.entries(table).find(([other]) => normalizeKey(other) === normalizeKey(key))?.[1]
 }
 
 /** base64 of `user:password`; the password may hold colons. Fields beside it count where it is missing. */

@@ -14,10 +14,11 @@ export const normalizeKey = (key: string): string => {
 }
 
 /** The key under which a registry's credentials are kept, in the file and in helpers. */
-export const keyOf = (domain: string): string => (domain === hub ? hubKey : domain)
+export const keyOf = (domain: string): string => (domain === hub ? hubKey : domain.toLowerCase())
 
 /** The keys that fit a repository, the most specific first: `host/a/b`, `host/a`, `host`. */
 export const candidateKeys = (domain: string, path: string | undefined): readonly string[] => {
+  const host = domain.toLowerCase()
   const parts = path === undefined || path === '' ? [] : path.split('/')
-  return [...parts.map((_, index) => [domain, ...parts.slice(0, parts.length - index)].join('/')), domain]
+  return [...parts.map((_, index) => [host, ...parts.slice(0, parts.length - index)].join('/')), host]
 }
