@@ -80,7 +80,9 @@ const make = (libc: Native, mount: Mount): void => {
         const options = [`lowerdir=${mount.lower.map((path) => handles.path(path, true)).join(':')}`]
         if (mount.upper !== undefined) options.push(`upperdir=${handles.path(mount.upper, true)}`)
         if (mount.work !== undefined) options.push(`workdir=${handles.path(mount.work, true)}`)
+        // whatever the kernel's defaults are: an upper folder must say all by itself, over layers that may be mounted otherwise next time
         if (mount.userXattr === true) options.push('userxattr')
+        else if (mount.upper !== undefined) options.push('redirect_dir=off', 'metacopy=off', 'index=off')
         libc.mount('overlay', mount.target, 'overlay', mount.upper === undefined ? flags.MS_RDONLY : 0, options.join(','))
         return
       }

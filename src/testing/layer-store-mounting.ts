@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { ftruncateSync, linkSync, mkdirSync, openSync, closeSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +6,7 @@ import { test } from 'node:test'
 import { file, folder, hardLink, symlink, tarOf } from '../layers/erofs/test-layers.ts'
 import { inside, listing, noMounting } from '../layers/erofs/test-mounts.ts'
 import { streamOf } from '../lib/bytes.ts'
+import { nativeFiles } from '../lib/native-files.ts'
 import type { DiffId } from '../oci/digest.ts'
 import {
   addAll,
@@ -52,7 +52,7 @@ const testContents = (suite: LayerStoreSuite): void => {
       await using fixture = await openFixture(suite)
       const source = await fixture.space()
       fill(source, format)
-      const extra = format === 'pax' ? ['--xattrs', '--xattrs-include=*', '--acls', '-S'] : format.includes('gnu') ? ['-S'] : []
+      const extra = format === 'pax' ? ['--xattrs', '--xattrs-include=*', '-S'] : format.includes('gnu') ? ['-S'] : []
       const tar = inside([], 'tar', [`--format=${format}`, ...extra, '-C', source, '-cf', '-', '.'])
       const { diffId } = await fixture.store.create(streamOf(tar))
       assert.deepEqual(await seen(fixture, [diffId]), await extracted(fixture, tar))
@@ -96,8 +96,7 @@ const fill = (source: string, format: string): void => {
   linkSync(join(source, 'd', long, 'f'), join(source, 'hard'))
   symlinkSync(long, join(source, 'd/symlink'))
   writeFileSync(join(source, 'attributes'), 'x')
-  spawnSync('setfattr', ['-n', 'user.name', '-v', 'value', join(source, 'attributes')])
-  spawnSync('setfacl', ['-m', 'u:12:rw', join(source, 'attributes')])
+  nativeFiles().setXattr(join(source, 'attributes'), 'user.name', Buffer.from('value'))
   const fd = openSync(join(source, 'sparse'), 'w')
   ftruncateSync(fd, 3_000_000)
   for (const at of [0, 65_536, 2_000_000 - (2_000_000 % 4096)]) writeSync(fd, Buffer.alloc(5000, 's'), 0, 5000, at)
