@@ -55,7 +55,9 @@ const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: Execu
     onOutput: (stream, bytes) => onEvent({ kind: 'log', id: vertex.digest, stream, bytes }),
   })
   if (status !== 0) throw stepFailed(op, status, services.platform.architecture)
-  return await services.layers.create(diffUpper(upper), { signal })
+  return await services.layers.create(diffUpper(upper, Number.isFinite(context.latest) ? { clampTime: context.latest } : {}), {
+    signal,
+  })
 }
 
 const folderIn = async (parent: string, name: string): Promise<string> => {
