@@ -158,6 +158,20 @@ test('RUN has the network that it asks for', options, async () => {
   assert.match(output, /10\.1\.2\.3\s+added/)
 })
 
+test('COPY --from keeps the hard links of a stage', options, async () => {
+  const { config } = await builds.dockerfile(
+    'FROM busybox AS s\nRUN mkdir /l && echo same > /l/a && ln /l/a /l/b && ln /l/a /l/c\nFROM scratch\nCOPY --from=s /l /l',
+  )
+  await using layer = await builds.layers.open(config.rootfs.diff_ids[0]!)
+  const entries = await Array.fromAsync(layer.entries())
+  assert.deepEqual(entries.map(({ path, hardLink, size }) => [path, hardLink, size]).slice(1), [
+    ['l', undefined, 0],
+    ['l/a', undefined, 5],
+    ['l/b', 'l/a', 5],
+    ['l/c', 'l/a', 5],
+  ])
+})
+
 test('RUN keeps what was in a VOLUME (117)', options, async () => {
   const { config } = await builds.dockerfile('FROM busybox\nVOLUME /v\nRUN mkdir -p /v && echo kept > /v/f')
   assert.ok((await builds.listing({ config })).includes('644 0:0 v/f "kept\\n"'))

@@ -22,6 +22,9 @@ export interface LayerEntry {
   readonly rawTarget?: Uint8Array
   /** In `entries()`: path of the first name of the same file, for the further names of a hard link. */
   readonly hardLink?: string
+  /** Number of names of the file in this layer, and a number that they share, where that is known. */
+  readonly links?: number
+  readonly inode?: number
   /** A hard link to a file that only a lower layer has, at this path; the entry has no size and no body of its own. */
   readonly lowerLink?: string
   readonly device?: { readonly major: number; readonly minor: number }

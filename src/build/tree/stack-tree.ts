@@ -60,6 +60,11 @@ export class StackTree implements Tree {
       ...(target === undefined ? {} : { target: bytesAsText(target, rawTarget) }),
       ...(device === undefined ? {} : { device }),
       ...(xattrs === undefined ? {} : { xattrs }),
+      ...(kind === 'file' ? inodeOf(entry) : {}),
     }
   }
 }
+
+/** Names of one file are known within a layer, which is where a hard link can be. */
+const inodeOf = ({ layer, source: { inode, links = 1 } }: StackEntry): Pick<TreeEntry, 'inode'> =>
+  inode === undefined || links < 2 ? {} : { inode: `${layer}:${inode}` }
