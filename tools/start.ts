@@ -21,18 +21,11 @@ const title = (text: string): void => say(`\n${styleText('bold', text, { stream:
 const shown = (args: readonly string[]): string =>
   `$ gantry ${args.map((arg) => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg}'`)).join(' ')}`
 
-/** Runs gantry as a user would; its messages go to the terminal, what it prints is shown and answered. */
-const run = (...args: readonly string[]): string => {
+/** Runs gantry as a user would, on this terminal. */
+const run = (...args: readonly string[]): void => {
   say(styleText('cyan', shown(args), { stream: process.stdout }))
-  const result = spawnSync(gantry, args, {
-    cwd: checkout,
-    env: environment,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  process.stdout.write(result.stdout)
+  const result = spawnSync(gantry, args, { cwd: checkout, env: environment, stdio: ['ignore', 'inherit', 'inherit'] })
   if (result.status !== 0) throw new Error(`gantry ${args[0]} ended with status ${result.status ?? result.signal}`)
-  return result.stdout.trim()
 }
 
 const freePort = async (): Promise<number> =>
@@ -95,7 +88,8 @@ const main = async (): Promise<void> => {
   try {
     for (const name of ['one', 'two']) {
       const web = await freePort()
-      containers.push(run('run', '-d', '--name', name, '-e', `PORT=${web}`, image))
+      containers.push(name)
+      run('run', '-d', '--name', name, '-e', `PORT=${web}`, image)
       const page = await fetchText(`http://127.0.0.1:${web}/`)
       say(`http://127.0.0.1:${web}/ answers "${/<h1>(.*)<\/h1>/.exec(page)?.[1] ?? ''}" (${page.length} bytes)`)
     }
@@ -105,7 +99,7 @@ const main = async (): Promise<void> => {
     run('images')
   } finally {
     title('6. Stop')
-    if (containers.length > 0) run('rm', '-f', 'one', 'two')
+    if (containers.length > 0) run('rm', '-f', ...containers)
   }
   if (keep)
     say(

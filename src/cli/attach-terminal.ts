@@ -3,6 +3,7 @@ import type { ContainerRecord } from '../engine/containers/records.ts'
 import { signalContainer } from '../engine/containers/signal.ts'
 import { startContainer } from '../engine/containers/start.ts'
 import { resizeContainer } from '../engine/containers/resize.ts'
+import { native } from '../lib/native.ts'
 import type { CliContext } from './command.ts'
 
 /** Signals that docker passes on to the process of an attached container. */
@@ -21,7 +22,10 @@ export const attachTerminal = async (
   const handlers = passedOn.map((signal) => [signal, () => void signalContainer(context.engine, container, signal)] as const)
   context.releaseSignals()
   try {
-    if (raw) context.stdin.setRawMode(true)
+    if (raw) {
+      context.stdin.setRawMode(true)
+      native().passOutput(0)
+    }
     const { attached } = await startContainer(context.engine, container, {
       ...(interactive ? { stdin: context.stdin } : {}),
       stdout: context.stdout,

@@ -34,6 +34,8 @@ export interface Native {
   /** `address` is a whole sockaddr. */
   connect(fd: number, address: Uint8Array): void
   /** Makes `target` a name for what `fd` is open on, closed on exec; what `target` was is closed. */
+  /** Makes a terminal show every byte as it comes (termios OPOST off): Node's raw mode still turns \n into \r\n. */
+  passOutput(fd: number): void
   dup3(fd: number, target: number): void
 }
 
@@ -99,6 +101,8 @@ const load = (): Native => {
   const mkfifo = define('int mkfifo(const char*, unsigned int)', 'make the named pipe')
   const socket = define('int socket(int, int, int)', 'make a socket')
   const connect = define('int connect(int, const void*, unsigned int)', 'connect a socket')
+  const getTerminal = define('int tcgetattr(int, void*)', 'read the settings of the terminal')
+  const setTerminal = define('int tcsetattr(int, int, const void*)', 'change the settings of the terminal')
   const dup3 = define('int dup3(int, int, int)', 'duplicate a file descriptor')
   return {
     mount: (source, target, type, mountFlags, data) => void mount(source, target, type, mountFlags, data),
@@ -108,6 +112,13 @@ const load = (): Native => {
     mkfifo: (path, mode) => void mkfifo(path, mode),
     socket: (domain, type) => socket(domain, type | flags.SOCK_CLOEXEC, 0),
     connect: (fd, address) => void connect(fd, address, address.length),
+    passOutput: (fd) => {
+      const settings = Buffer.alloc(256)
+      getTerminal(fd, settings)
+      // struct termios: c_iflag, then c_oflag, whose first bit is OPOST
+      settings.writeUInt32LE((settings.readUInt32LE(4) & ~1) >>> 0, 4)
+      setTerminal(fd, 0, settings)
+    },
     dup3: (fd, target) => void dup3(fd, target, flags.SOCK_CLOEXEC),
   }
 }

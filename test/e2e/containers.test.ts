@@ -31,7 +31,7 @@ test('run isolates, merges and exits as docker does', { skip }, async () => {
   assert.equal(readFileSync(`${shared}/out`, 'utf8'), 'back\n')
   assert.notEqual(gantry.try(['run', '--rm', '-v', `${shared}:/mnt:ro`, 'bb', 'touch', '/mnt/x']).status, 0)
   assert.equal(gantry.try(['run', '--rm', 'bb', 'sh', '-c', 'exit 7']).status, 7)
-  assert.equal(gantry.try(['run', '--rm', 'bb', 'sh', '-c', 'kill -9 $$']).status, 137)
+  assert.equal(gantry.try(['run', '--rm', 'bb', 'sh', '-c', "sh -c 'kill -9 $$'; exit $?"]).status, 137)
   assert.equal(gantry.try(['run', '--rm', 'bb', 'nothing-there']).status, 127)
   assert.match(gantry.try(['run', '--rm', 'bb', 'nothing-there']).stderr, /executable file.*not found in \$PATH/)
   assert.equal(gantry.try(['run', '--rm', 'bb', '/bin']).status, 126)

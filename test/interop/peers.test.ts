@@ -55,7 +55,7 @@ test(
       }
       sh([...podman.command, 'load', '-q', '-i', gantry.path('seed.tar')], podman.environment)
       sh(
-        [...podman.command, 'push', '-q', '--tls-verify=false', 'localhost/seed:latest', `${host}/from-podman`],
+        [...podman.command, 'push', '-q', '--tls-verify=false', 'docker.io/library/seed:latest', `${host}/from-podman`],
         podman.environment,
       )
       gantry.run('pull', `${host}/from-podman`)
