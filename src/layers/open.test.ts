@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { chmod, mkdir, readdir } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { addAll, mountsOf, openFixture, seenPaths } from '../testing/layer-store-fixture.ts'
 import { file, tarOf } from './erofs/test-layers.ts'
-import { noMounting } from './erofs/test-mounts.ts'
+import { inside, noMounting } from './erofs/test-mounts.ts'
 import { createTarLayerStore } from './layer-store.ts'
 import { openLayerStore } from './open.ts'
 import { canMountErofs } from './probe.ts'
@@ -39,6 +39,28 @@ test('canMountErofs() leaves nothing behind', { skip }, async () => {
   const root = await fixture.space()
   assert.equal(await canMountErofs(root), undefined)
   assert.deepEqual(await readdir(join(root, 'layers/tmp')), [])
+})
+
+const noLoops = (): string | false => {
+  if (skip !== false) return skip
+  if (spawnSync('stat', ['-f', '-c', '%T', '/dev/shm'], { encoding: 'utf8' }).stdout.trim() !== 'tmpfs')
+    return '/dev/shm is no tmpfs'
+  return spawnSync('losetup', ['--find']).status === 0 ? false : 'there are no loop devices'
+}
+
+test('layers in a tmpfs are mounted by loop devices', { skip: noLoops() }, async () => {
+  const root = await mkdtemp('/dev/shm/gantry-layers-')
+  try {
+    await using fixture = await openFixture(suite)
+    assert.equal(await canMountErofs(root), undefined)
+    const store = await openLayerStore({ root, driver: 'erofs' })
+    const ids = await addAll(store, [await tarOf([file('f', 'one')]), await tarOf([file('g', 'two')])])
+    const { mounts, target } = await mountsOf(fixture, ids, { store, writable: true })
+    assert.equal(inside(mounts, 'cat', [join(target, 'f'), join(target, 'g')]).toString(), 'onetwo')
+    assert.equal(spawnSync('losetup', ['--list', '--noheadings'], { encoding: 'utf8' }).stdout.includes(root), false)
+  } finally {
+    await rm(root, { recursive: true })
+  }
 })
 
 test('openLayerStore() takes EROFS where it can, and the driver that is asked for', { skip }, async () => {
@@ -139,6 +161,12 @@ test('an ordinary user reads and removes layers without any right', { skip: noUs
   for (const path of [join(root, '..'), root]) await chmod(path, 0o777)
   const output = asUser(program('await store.prepare(ids)'), [root], [])
   assert.deepEqual(JSON.parse(output), { reason: 'mounting needs root', same: true, owner: 12, left: [] })
+})
+
+test("a store is its owner's alone", async () => {
+  await using fixture = await openFixture(suite)
+  await addAll(fixture.store, [await tarOf([file('f')])])
+  assert.equal((await stat(fixture.folder)).mode & 0o777, 0o700)
 })
 
 test('a store is swept of what killed processes left', async () => {

@@ -17,7 +17,7 @@ export const canMountErofs = async (root: string): Promise<string | undefined> =
   const folder = join(root, 'layers', 'tmp', `probe-${randomBytes(6).toString('hex')}`)
   const [image, device, target] = ['image', 'device', 'target'].map((name) => join(folder, name)) as [string, string, string]
   try {
-    await mkdir(target, { recursive: true })
+    await mkdir(target, { recursive: true, mode: 0o700 })
     await writeFile(image, encodeErofs(new LayerTreeBuilder().finish(), { devices: [{ bytes: 4096 }] }))
     await writeFile(device, Buffer.alloc(4096))
     inMountNamespace([{ kind: 'erofs', target, image, devices: [device] }], [], () => undefined)

@@ -48,7 +48,8 @@ export class Workspace {
 
   /** Removes what killed processes left; false if somebody works here just now. */
   async sweep(): Promise<boolean> {
-    await mkdir(this.#folder, { recursive: true })
+    // the store, if this is its first use, is nobody else's: layers hold what only their containers' root may read, and setuid programs
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 })
     const leftovers = async (): Promise<string[]> => (await readdir(this.#folder)).filter((name) => name !== everybody)
     if ((await leftovers()).length === 0) return true
     await using held = await tryLock(join(this.#folder, everybody))

@@ -40,6 +40,8 @@ export interface Native {
 }
 
 const names = new Map([...getSystemErrorMap()].map(([number, [name, text]]) => [-number, { name, text }]))
+// Node.js does not know the one that mount(2) answers for a file where it wants a block device
+names.set(15, { name: 'ENOTBLK', text: 'block device required' })
 
 let loaded: Native | undefined
 
