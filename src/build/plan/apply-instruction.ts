@@ -116,9 +116,12 @@ const applyArg = (state: StageState, context: StageContext, instruction: ArgInst
   return withHistory({ ...state, variables, declared: [...state.declared, ...args] }, `ARG ${text}`)
 }
 
+/** `CMD []` takes back what the base image has. */
 const applyCmd = (state: StageState, instruction: Of<'cmd' | 'entrypoint'>): StageState => {
   const words = commandWords(state, instruction.command)
-  return withHistory(withConfig({ ...state, cmdSet: true }, { Cmd: words, ArgsEscaped: true }), `CMD ${quotedList(words)}`)
+  const { Cmd: _cmd, ...rest } = state.config
+  const config = { ...rest, ...(words.length === 0 ? {} : { Cmd: words }), ArgsEscaped: true }
+  return withHistory({ ...state, cmdSet: true, config }, `CMD ${quotedList(words)}`)
 }
 
 /** ENTRYPOINT takes back the CMD of the base image, but not one that was set in the same stage. */

@@ -260,7 +260,7 @@ test('planBuild() takes back what ENTRYPOINT takes back (111)', async () => {
   assert.deepEqual(await config('CMD ["c"]\nENTRYPOINT ["a"]'), [['a'], ['c']])
   assert.deepEqual(await config('ENTRYPOINT ["a"]\nENTRYPOINT ["b"]\nCMD ["1"]\nCMD ["2"]'), [['b'], ['2']])
   assert.deepEqual(await config('ENTRYPOINT []'), [undefined, undefined])
-  assert.deepEqual(await config('CMD []'), [['/e'], []])
+  assert.deepEqual(await config('CMD []'), [['/e'], undefined])
   const stages = await plan('FROM base AS s\nCMD ["s"]\nFROM s\nENTRYPOINT ["a"]', { images })
   assert.deepEqual(stages.config.Cmd, undefined, 'set in another stage')
 })
