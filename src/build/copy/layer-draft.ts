@@ -3,6 +3,7 @@ import type { ByteStream } from '../../lib/bytes.ts'
 import { textFromBytes } from '../../layers/tree/byte-text.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { TarInput } from '../../lib/tar/writer.ts'
+import { entryFacts } from '../tree/entry-facts.ts'
 import { resolvePath, type Resolved } from '../tree/resolve-path.ts'
 import { nameOf, parentOf, shownPath, type Tree, type TreeEntry } from '../tree/tree.ts'
 
@@ -124,8 +125,12 @@ export class LayerDraft {
   async digest(): Promise<string> {
     const hash = createHash('sha256')
     for (const item of this.entries()) {
-      const { mtime: _mtime, inode: _inode, ...rest } = item.entry
-      hash.update(JSON.stringify([sortedEntry(rest), this.#linkOf(item), this.#isOpaque(item.entry), await item.body?.digest()]))
+      const { entry, body } = item
+      const link = this.#linkOf(item) ?? ''
+      hash.update(
+        `${entry.path}\0${link}\0${this.#isOpaque(entry)}\0${entryFacts(entry)}\0${(await body?.digest()) ?? ''}\0\0`,
+        'latin1',
+      )
     }
     return hash.digest('hex')
   }
@@ -134,9 +139,8 @@ export class LayerDraft {
   async fileDigests(): Promise<Readonly<Record<string, string>>> {
     const digests: [string, string][] = []
     for (const { entry, body } of this.entries()) {
-      const { mode, uid, gid, target } = entry
-      const text = JSON.stringify([entry.kind, mode, uid, gid, target, await body?.digest()])
-      digests.push([shownPath(entry.path), createHash('sha256').update(text).digest('base64url').slice(0, 16)])
+      const text = `${entryFacts(entry)}\0${(await body?.digest()) ?? ''}`
+      digests.push([shownPath(entry.path), createHash('sha256').update(text, 'latin1').digest('base64url').slice(0, 16)])
     }
     return Object.fromEntries(digests)
   }
@@ -197,13 +201,3 @@ const opaqueMark = (path: string): TarInput => ({
   size: 0,
   mtime: { seconds: 0, nanoseconds: 0 },
 })
-
-const sortedEntry = (entry: object): unknown =>
-  Object.entries(entry)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => [key, key === 'xattrs' ? xattrsOf(value as Readonly<Record<string, Uint8Array>>) : value])
-
-const xattrsOf = (xattrs: Readonly<Record<string, Uint8Array>>): unknown =>
-  Object.entries(xattrs)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => [name, Buffer.from(value).toString('base64')])

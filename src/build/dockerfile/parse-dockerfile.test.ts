@@ -203,7 +203,6 @@ test('parseDockerfile() says where, with the lines around', () => {
             '   4 | >>> RUN --x \\',
             '   5 | >>>   y',
             '   6 |     LABEL c=d',
-            '   7 |',
             '--------------------',
           ].join('\n'),
         ],

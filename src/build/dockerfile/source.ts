@@ -32,7 +32,8 @@ const mostLines = 40
 export const excerpt = (range: SourceRange): string => {
   const { lines, name } = range.file
   const first = Math.max(1, range.start - context)
-  const last = Math.min(lines.length, range.end + context, range.start + mostLines)
+  const count = lines.at(-1) === '' ? lines.length - 1 : lines.length
+  const last = Math.min(count, range.end + context, range.start + mostLines)
   const width = String(last).length + 3
   const shown: string[] = []
   for (let number = first; number <= last; number++) {

@@ -1,14 +1,9 @@
-import { PatternMatcher, type MatchInfo } from '../ignore.ts'
-import { canonicalJson, hashOf } from '../graph.ts'
-import type { CopySource } from '../copy/select-sources.ts'
+import { createHash } from 'node:crypto'
 import { textFromBytes } from '../../layers/tree/byte-text.ts'
+import type { CopySource } from '../copy/select-sources.ts'
+import { PatternMatcher, type MatchInfo } from '../ignore.ts'
+import { entryFacts } from '../tree/entry-facts.ts'
 import { joinPath, nameOf, type Tree, type TreeEntry } from '../tree/tree.ts'
-
-/** What counts of an entry for a cache: everything but its path, its time and which of several names it is (BuildKit's contenthash). */
-const headerOf = ({ path: _path, mtime: _mtime, inode: _inode, xattrs, ...rest }: TreeEntry): unknown => ({
-  ...rest,
-  xattrs: Object.entries(xattrs ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
-})
 
 /**
  * The digest of what a copy takes of a source: modes, owners, links and contents, not times. Of a folder its contents count, not
@@ -16,11 +11,14 @@ const headerOf = ({ path: _path, mtime: _mtime, inode: _inode, xattrs, ...rest }
  */
 export const sourceDigest = async (tree: Tree, { entry }: CopySource, exclude: readonly string[]): Promise<string> => {
   const matcher = exclude.length === 0 ? undefined : new PatternMatcher(exclude)
-  return entry.kind === 'folder' ? await childrenDigest(tree, entry, matcher, '') : await leafDigest(tree, entry)
+  if (entry.kind === 'folder') return await childrenDigest(tree, entry, matcher, '')
+  return createHash('sha256')
+    .update(await leafFacts(tree, entry), 'latin1')
+    .digest('hex')
 }
 
-const leafDigest = async (tree: Tree, entry: TreeEntry): Promise<string> =>
-  hashOf([headerOf(entry), entry.kind === 'file' ? await tree.digest(entry) : ''])
+const leafFacts = async (tree: Tree, entry: TreeEntry): Promise<string> =>
+  `${entryFacts(entry)}\0${entry.kind === 'file' ? await tree.digest(entry) : ''}`
 
 const childrenDigest = async (
   tree: Tree,
@@ -29,17 +27,18 @@ const childrenDigest = async (
   relative: string,
   info?: MatchInfo,
 ): Promise<string> => {
-  const lines: string[] = []
+  const hash = createHash('sha256')
   for (const entry of await tree.list(folder.path)) {
-    const path = joinPath(relative, nameOf(entry.path))
+    const name = nameOf(entry.path)
+    const path = joinPath(relative, name)
     const match = matcher?.match(textFromBytes(path).text, info)
     if (entry.kind !== 'folder') {
-      if (match?.matched !== true) lines.push(canonicalJson([nameOf(entry.path), await leafDigest(tree, entry)]))
+      if (match?.matched !== true) hash.update(`${name}\0${await leafFacts(tree, entry)}\0\0`, 'latin1')
       continue
     }
     if (match !== undefined && matcher?.coversAll(textFromBytes(path).text, match) === true) continue
     const below = await childrenDigest(tree, entry, matcher, path, match?.info)
-    lines.push(canonicalJson([nameOf(entry.path), match?.matched === true ? '' : hashOf(headerOf(entry)), below]))
+    hash.update(`${name}\0${match?.matched === true ? '' : entryFacts(entry)}\0${below}\0\0`, 'latin1')
   }
-  return hashOf(lines)
+  return hash.digest('hex')
 }

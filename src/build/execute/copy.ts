@@ -3,6 +3,7 @@ import { bytesAsText } from '../../layers/tree/byte-text.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { writeTar } from '../../lib/tar/writer.ts'
+import { batched } from '../copy/batched.ts'
 import { parseChmod } from '../copy/chmod.ts'
 import { copyInto, type CopyOptions } from '../copy/copy-into.ts'
 import { extractInto } from '../copy/extract-into.ts'
@@ -53,7 +54,7 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
 /** Writes the layer of a draft into the layer store. */
 export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<StepLayer> => {
   const { layers } = context.services
-  const info = await layers.create(writeTar(draft.tar(context.latest)), { signal: context.signal })
+  const info = await layers.create(batched(writeTar(draft.tar(context.latest))), { signal: context.signal })
   return { ...info, files: await draft.fileDigests() }
 }
 
