@@ -8,6 +8,7 @@ import { collect, streamOf } from '../lib/bytes.ts'
 import { isGantryError } from '../lib/errors.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
+import { cachedLayerIds } from './cache.ts'
 import type { SourceDetail } from './dockerfile/source.ts'
 import { TestBuilds } from './test-builds.ts'
 
@@ -99,6 +100,15 @@ test('buildImage() takes a cached layer that is gone for none', async () => {
   const { config } = await builds.build({ context })
   for (const id of config.rootfs.diff_ids) await builds.layers.remove(id)
   assert.ok((await builds.build({ context })).steps.every((step) => step.endsWith('done')))
+})
+
+test('cachedLayerIds() names the layers that records name', async () => {
+  const { config } = await builds.dockerfile('FROM scratch\nCOPY Dockerfile /cached\nWORKDIR /cached-too')
+  const ids = await cachedLayerIds(builds.services.cacheFolder)
+  for (const id of config.rootfs.diff_ids) assert.ok(ids.includes(id))
+  await writeFile(join(builds.services.cacheFolder, 'records', 'aa.json'), 'no record')
+  assert.equal((await cachedLayerIds(builds.services.cacheFolder)).length, ids.length)
+  assert.deepEqual(await cachedLayerIds(join(builds.root, 'no-cache')), [])
 })
 
 test('buildImage() keeps what a step depended on, to explain it later', async () => {
@@ -320,6 +330,11 @@ test('buildImage() takes a tar, compressed or not, as the context', async () => 
     const image = await builds.build({ context: streamOf(bytes.subarray(0, 100), bytes.subarray(100)) })
     assert.deepEqual(await builds.listing(image), ['750 0:0 a "A"', '755 0:0 d/', '777 0:0 d/l -> ../a'])
   }
+  const inside = execFileSync('tar', ['-C', await builds.context({ 'sub/File': 'FROM scratch\nCOPY sub /s' }), '-c', '.'])
+  assert.deepEqual(await builds.listing(await builds.build({ context: streamOf(inside), dockerfile: 'sub/File' })), [
+    '755 0:0 s/',
+    '644 0:0 s/File "FROM scratch\\nCOPY sub /s"',
+  ])
 })
 
 test('buildImage() takes a Dockerfile alone, which has no context (101)', async () => {

@@ -30,7 +30,10 @@ export type { BuildEvent, OnBuildEvent } from './events.ts'
 export interface BuildImageOptions extends Abortable {
   /** A folder; or a tar, compressed or not, or a Dockerfile alone, as `docker build -` takes them. Default: no context. */
   readonly context?: string | ByteStream
-  /** A path on this machine, or the text from elsewhere. Default: `Dockerfile` in the context, or what the context's stream is. */
+  /**
+   * A path on this machine, or in the tar that is the context; or the text from elsewhere. Default: `Dockerfile` in the context, or
+   * what the context's stream is.
+   */
   readonly dockerfile?: string | ByteStream
   /** Stage to stop at, by name or number. Default: the last. */
   readonly target?: string
@@ -122,7 +125,9 @@ class Build {
     const { signal, onEvent } = this.#around
     const { context, dockerfile } = this.#options
     const loaded = await internalStep(onEvent, '[internal] load build definition from Dockerfile', async (id) => {
-      const loaded = await loadContext(contextSource(context), await dockerfileSource(dockerfile), this.#scratch, { signal })
+      const loaded = await loadContext(contextSource(context), await dockerfileSource(dockerfile, context), this.#scratch, {
+        signal,
+      })
       const size = Buffer.byteLength(loaded.dockerfile.text)
       onEvent({ kind: 'status', id, name: 'transferring dockerfile', current: size, total: size, done: true })
       return loaded
@@ -239,9 +244,15 @@ const contextSource = (context: string | ByteStream | undefined): ContextSource 
 
 const dockerfileLimit = 16 * 1024 * 1024
 
-const dockerfileSource = async (dockerfile: string | ByteStream | undefined): Promise<DockerfileSource> => {
+const dockerfileSource = async (
+  dockerfile: BuildImageOptions['dockerfile'],
+  context: BuildImageOptions['context'],
+): Promise<DockerfileSource> => {
   if (dockerfile === undefined) return { kind: 'context', path: 'Dockerfile' }
-  if (typeof dockerfile === 'string') return { kind: 'file', path: dockerfile }
+  if (typeof dockerfile === 'string') {
+    const inside = context !== undefined && typeof context !== 'string'
+    return { kind: inside ? 'context' : 'file', path: dockerfile }
+  }
   return { kind: 'text', text: (await collect(dockerfile, dockerfileLimit, 'the Dockerfile')).toString('utf8') }
 }
 

@@ -243,6 +243,14 @@ test('RUN times are clamped to SOURCE_DATE_EPOCH', options, async () => {
   await builds.files(image, async (tree) => assert.equal((await tree.stat('now'))?.mtime.seconds, 5000))
 })
 
+test('RUN works on layers that are unpacked into folders', options, async () => {
+  await using own = await TestBuilds.open('folder')
+  await own.busybox()
+  const { config } = await own.dockerfile('FROM busybox\nRUN rm -r /root && mkdir -p /d && echo made > /d/f')
+  const lines = await own.listing({ config })
+  assert.ok(lines.includes('644 0:0 d/f "made\\n"') && !lines.some((line) => line.includes('root/')))
+})
+
 test('RUN says what is missing where containers cannot run', async () => {
   await using own = await TestBuilds.open()
   const { run: _run, ...services } = own.services

@@ -109,10 +109,13 @@ const selectAll = async (op: CopyOp, inputs: readonly Result[], context: Execute
 
 /** A heredoc's text as a file: 0644, of the time of the build. */
 const inlineTree = (name: string, content: string, time: number): MemoryTree => {
+  const path = nameOf(bytesAsText(name))
+  if (path === '' || path === '.' || path === '..')
+    throw new GantryError('invalid_argument', 'HEREDOC_NAME', `a file cannot be called "${name}"`)
   const bytes = Buffer.from(content)
   return new MemoryTree([
     {
-      path: nameOf(bytesAsText(name)),
+      path,
       kind: 'file',
       mode: 0o644,
       uid: 0,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
-import { GantryError } from '../../lib/errors.ts'
+import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
 import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
 import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult, type StepLayer } from './executor.ts'
@@ -46,7 +46,7 @@ const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: Execu
     base.layers.map((layer) => layer.diffId),
     { target: root, scratch: mountScratch, upper: { upper, work } },
   )
-  const status = await services.run({
+  const running = services.run({
     spec: specOf(op, await writeScripts(op, folder)),
     root: { mounts, path: root },
     bundle,
@@ -54,7 +54,10 @@ const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: Execu
     readRootFile: rootFileReader(await context.open(base)),
     onOutput: (stream, bytes) => onEvent({ kind: 'log', id: vertex.digest, stream, bytes }),
   })
-  if (status !== 0) throw stepFailed(op, status, services.platform.architecture)
+  const status = await running.catch((error: unknown) => {
+    throw beginFailed(error, op, services.platform.architecture)
+  })
+  if (status !== 0) throw stepFailed(op, status)
   return await services.layers.create(diffUpper(upper, Number.isFinite(context.latest) ? { clampTime: context.latest } : {}), {
     signal,
   })
@@ -92,14 +95,19 @@ const writeScripts = async (op: ExecOp, folder: string): Promise<readonly BindMo
   return binds
 }
 
-const stepFailed = (op: ExecOp, status: number, architecture: string): GantryError => {
-  const foreign = op.platform.architecture !== architecture
-  return new GantryError(
+const stepFailed = (op: ExecOp, status: number): GantryError =>
+  new GantryError(
     'failed_precondition',
     'STEP_FAILED',
     `process ${JSON.stringify(op.args.join(' '))} did not complete successfully: exit code: ${status}`,
-    foreign && status > 125
-      ? { hint: `the step is for ${op.platform.architecture}: install qemu-user-static and its binfmt handlers` }
-      : {},
   )
+
+/** A step for another architecture that could not even begin most likely lacks what runs its programs here. */
+const beginFailed = (error: unknown, op: ExecOp, architecture: string): unknown => {
+  const wanted = op.platform.architecture
+  if (!isGantryError(error) || error.kind === 'canceled' || wanted === architecture) return error
+  return new GantryError(error.kind, error.code, error.message, {
+    cause: error,
+    hint: `programs for ${wanted} need an emulator here: install qemu-user-static and its binfmt handlers`,
+  })
 }

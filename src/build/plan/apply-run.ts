@@ -71,7 +71,7 @@ const withHeredocs = (state: StageState, instruction: RunInstruction): Pick<Exec
   }
   const content = heredocText({ ...first, expand: false })
   if (!content.startsWith('#!')) return { args: commandWords(state, { form: 'shell', command: content }), scripts: [] }
-  const path = posix.join('/dev/pipes', first.name.replaceAll('/', '_'))
+  const path = posix.join('/dev/pipes', first.name.replaceAll('/', '_').replace(/^\.+$/, '_'))
   return { args: [path], scripts: [{ path, content }] }
 }
 

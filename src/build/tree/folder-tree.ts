@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import type { ByteStream } from '../../lib/bytes.ts'
 import { textFromBytes } from '../../layers/tree/byte-text.ts'
-import { GantryError, systemCode } from '../../lib/errors.ts'
+import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
 import { isAsciiText } from '../../lib/tar/text.ts'
 import { PatternMatcher, type MatchResult } from '../ignore.ts'
 import { joinPath, parentOf, shownPath, type Tree, type TreeEntry } from './tree.ts'
@@ -56,7 +56,7 @@ export class FolderTree implements Tree {
     if (known !== undefined) return known
     if (this.#lstat(path)?.kind !== 'folder') return []
     const entries: TreeEntry[] = []
-    for (const name of readdirSync(this.#full(path), 'latin1').sort()) {
+    for (const name of this.#names(path)) {
       const child = joinPath(path, name)
       const match = this.#match(child)
       if (match.matched && this.#matcher.coversAll(textFromBytes(child).text, match)) continue
@@ -104,6 +104,14 @@ export class FolderTree implements Tree {
     return match
   }
 
+  #names(path: string): readonly string[] {
+    try {
+      return readdirSync(this.#full(path), 'latin1').sort()
+    } catch (cause) {
+      throw unreadable(path, cause)
+    }
+  }
+
   /** The path on this machine, as bytes where it is not ASCII. */
   #full(path: string): string | Buffer {
     if (path === '') return this.#root
@@ -138,17 +146,7 @@ export class FolderTree implements Tree {
     try {
       fd = openSync(this.#full(entry.path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     } catch (cause) {
-      if (systemCode(cause) === 'EACCES')
-        throw new GantryError(
-          'permission_denied',
-          'EACCES',
-          `Cannot read "${shownPath(entry.path)}" of the build context: permission denied`,
-          {
-            cause,
-            hint: 'name it in .dockerignore if the image does not need it',
-          },
-        )
-      throw changed(entry, cause)
+      throw unreadable(entry.path, cause)
     }
     const stats = fstatSync(fd, { bigint: true })
     if (stats.isFile() && Number(stats.size) === entry.size && stats.ctimeNs === this.#changes.get(entry.path)) return fd
@@ -172,16 +170,21 @@ const readAll = (fd: number, entry: TreeEntry): Buffer => {
   }
 }
 
-const changed = (entry: TreeEntry, cause?: unknown): GantryError =>
-  new GantryError(
-    'failed_precondition',
-    'CONTEXT_CHANGED',
-    `Cannot read "${shownPath(entry.path)}" of the build context: it changed meanwhile`,
-    {
-      cause,
-      hint: 'build again when nothing writes to the folder',
-    },
-  )
+const cannotRead = (path: string): string => `Cannot read "${shownPath(path)}" of the build context`
+
+const changed = ({ path }: TreeEntry, cause?: unknown): GantryError =>
+  new GantryError('failed_precondition', 'CONTEXT_CHANGED', `${cannotRead(path)}: it changed meanwhile`, {
+    cause,
+    hint: 'build again when nothing writes to the folder',
+  })
+
+const unreadable = (path: string, cause: unknown): GantryError =>
+  systemCode(cause) === 'EACCES'
+    ? new GantryError('permission_denied', 'EACCES', `${cannotRead(path)}: permission denied`, {
+        cause,
+        hint: 'name it in .dockerignore if the image does not need it',
+      })
+    : new GantryError('failed_precondition', 'CONTEXT_CHANGED', `${cannotRead(path)}: ${messageOf(cause)}`, { cause })
 
 const kindOf = (stats: BigIntStats): TreeEntry['kind'] | undefined => {
   if (stats.isFile()) return 'file'
