@@ -68,9 +68,13 @@ const arityText = (least: number, most: number): string => {
   return most === Infinity ? `requires at least ${count(least)}` : `requires ${least} to ${count(most)}`
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  reportError(error, process.argv.includes('--debug'))
-  process.exitCode = exitStatusOf(error, 1)
+const start = async (): Promise<void> => {
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } catch (error) {
+    reportError(error, process.argv.includes('--debug'))
+    process.exitCode = exitStatusOf(error, 1)
+  }
 }
+
+void start()

@@ -1,31 +1,37 @@
 #!/usr/bin/env node
 // Starts gantry: the published bundle in dist/, or, in a checkout, a bundle of src/ that is made anew when a source changed.
 // The syntax stays old so that an old Node.js can say what is needed instead of failing in the middle.
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+'use strict'
+const { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } = require('node:fs')
+const nodeModule = require('node:module')
+const { dirname, join } = require('node:path')
+const { pathToFileURL } = require('node:url')
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = dirname(__dirname)
 const needed = 24
 
-/** What the bundle is made of: every source's path, size and time. */
+/** What the bundle is made of, as a number: every source's path, size and time. Without node:crypto, which costs milliseconds. */
 const signature = () => {
-  const hash = createHash('sha1').update(process.versions.node)
+  let hash = 0x811c9dc5
+  const add = (text) => {
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  }
+  const addFile = (path) => {
+    const { mtimeMs, size } = statSync(path)
+    add(`${path} ${size} ${mtimeMs}`)
+  }
   const walk = (folder) => {
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      const path = join(folder, entry.name)
+      const path = `${folder}/${entry.name}`
       if (entry.isDirectory()) walk(path)
-      else if (path.endsWith('.ts') && !path.endsWith('.test.ts')) {
-        const { mtimeMs, size } = statSync(path)
-        hash.update(`${path}\0${size}\0${mtimeMs}\n`)
-      }
+      else if (path.endsWith('.ts') && !path.endsWith('.test.ts')) addFile(path)
     }
   }
+  add(process.versions.node)
   walk(join(root, 'src'))
-  for (const path of ['package.json', 'tools/bundle.ts']) hash.update(String(statSync(join(root, path)).mtimeMs))
-  return hash.digest('hex').slice(0, 16)
+  addFile(join(root, 'package.json'))
+  addFile(join(root, 'tools', 'bundle.ts'))
+  return (hash >>> 0).toString(16)
 }
 
 /** The folder of an up-to-date bundle of the checkout; undefined where the bundler is not installed. */
@@ -65,7 +71,8 @@ const main = async () => {
       process.exitCode = 1
       return
     }
-    const child = spawn(own, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+    const { spawn } = require('node:child_process')
+    const child = spawn(own, [__filename, ...process.argv.slice(2)], { stdio: 'inherit' })
     const signals = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGUSR1', 'SIGUSR2']
     for (const signal of signals) process.on(signal, () => child.kill(signal))
     child.on('exit', (status, signal) => {
@@ -75,12 +82,14 @@ const main = async () => {
     })
     return
   }
-  if (!existsSync(join(root, 'src'))) {
-    await import('../dist/main.js')
+  const folder = existsSync(join(root, 'src')) ? await checkoutBundle() : join(root, 'dist', 'cli')
+  if (folder === undefined) {
+    await import('../src/cli/main.ts')
     return
   }
-  const folder = await checkoutBundle()
-  await import(folder === undefined ? '../src/cli/main.ts' : pathToFileURL(join(folder, 'main.js')).href)
+  // what V8 compiled is kept beside the bundle, where that can be written to
+  nodeModule.enableCompileCache(join(folder, 'compiled'))
+  require(join(folder, 'main.js'))
 }
 
-await main()
+void main()
