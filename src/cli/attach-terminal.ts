@@ -1,7 +1,7 @@
 import { finishContainer, waitForEnd } from '../engine/containers/finish.ts'
 import type { ContainerRecord } from '../engine/containers/records.ts'
 import { signalContainer } from '../engine/containers/signal.ts'
-import { startContainer } from '../engine/containers/start.ts'
+import { startContainer, type TerminalSize } from '../engine/containers/start.ts'
 import { resizeContainer } from '../engine/containers/resize.ts'
 import { native } from '../lib/native.ts'
 import type { CliContext } from './command.ts'
@@ -17,8 +17,9 @@ export const attachTerminal = async (
 ): Promise<number> => {
   const { terminal, interactive } = container.spec
   const raw = terminal && interactive && context.stdin.isTTY
-  const resize = (): void =>
-    resizeContainer(context.engine, container.id, { rows: context.stdout.rows ?? 24, columns: context.stdout.columns ?? 80 })
+  const shown = terminal && context.stdout.isTTY
+  const size = (): TerminalSize => ({ rows: context.stdout.rows ?? 24, columns: context.stdout.columns ?? 80 })
+  const resize = (): void => resizeContainer(context.engine, container.id, size())
   const handlers = passedOn.map((signal) => [signal, () => void signalContainer(context.engine, container, signal)] as const)
   context.releaseSignals()
   try {
@@ -26,16 +27,14 @@ export const attachTerminal = async (
       context.stdin.setRawMode(true)
       native().passOutput(0)
     }
-    const { attached } = await startContainer(context.engine, container, {
+    const streams = {
       ...(interactive ? { stdin: context.stdin } : {}),
       stdout: context.stdout,
       ...(terminal ? {} : { stderr: context.stderr }),
-    })
-    if (options.signals) for (const [signal, handler] of handlers) process.on(signal, handler)
-    if (terminal && context.stdout.isTTY) {
-      resize()
-      context.stdout.on('resize', resize)
     }
+    const { attached } = await startContainer(context.engine, container, streams, shown ? size() : undefined)
+    if (options.signals) for (const [signal, handler] of handlers) process.on(signal, handler)
+    if (shown) context.stdout.on('resize', resize)
     if ((await attached) === 'detached') {
       context.warn('read escape sequence')
       return 0

@@ -1,12 +1,17 @@
 import { openStack } from '../../layers/stack.ts'
 import { GantryError } from '../../lib/errors.ts'
-import { attachContainer, type AttachResult } from '../../runtime/attach.ts'
+import { attachContainer, resizeTerminal, type AttachResult } from '../../runtime/attach.ts'
 import { createContainer, deleteContainer, startContainer as startProcess } from '../../runtime/container.ts'
 import type { ContainerStreams, RootFileSystem } from '../../runtime/interfaces.ts'
 import type { ReadRootFile } from '../../runtime/user.ts'
 import type { Engine } from '../engine.ts'
 import { placeOf } from './place.ts'
 import { containerFolders, dropContainer, writeRecord, type ContainerRecord } from './records.ts'
+
+export interface TerminalSize {
+  readonly rows: number
+  readonly columns: number
+}
 
 export interface StartedContainer {
   /** Settles when the output has ended or the user has let go; absent for a container that was started without streams. */
@@ -18,6 +23,7 @@ export const startContainer = async (
   engine: Engine,
   record: ContainerRecord,
   streams?: ContainerStreams,
+  size?: TerminalSize,
 ): Promise<StartedContainer> => {
   const tools = await engine.runtime()
   const place = placeOf(engine, record.id)
@@ -40,6 +46,8 @@ export const startContainer = async (
     })
     const attached =
       streams === undefined ? undefined : attachContainer(place.folder, streams, { terminal: record.spec.terminal })
+    // before the process starts: it may look at once
+    if (size !== undefined) resizeTerminal(place.folder, size)
     const started = engine.options.now().toISOString()
     await writeRecord(engine, { ...record, state: { status: 'running', started, ...created } })
     await startProcess(tools, place)
