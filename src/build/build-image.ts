@@ -76,8 +76,13 @@ export const buildImage = async (options: BuildImageOptions, services: BuildServ
   throwIfAborted(signal)
   await using _lease = await services.content.lease()
   await using scratch = await Scratch.open(services.scratchFolder)
-  const build = new Build(options, services, scratch, { stop, signal, onEvent })
-  return await build.run()
+  try {
+    return await new Build(options, services, scratch, { stop, signal, onEvent }).run()
+  } catch (error) {
+    // whatever it was that noticed first
+    throwIfAborted(options.signal)
+    throw error
+  }
 }
 
 interface Surroundings {
@@ -187,7 +192,6 @@ class Build {
       if (result.kind === 'files') return result
       throw new GantryError('internal', 'NO_FILES', 'Cannot build: the result is no file system')
     } catch (error) {
-      throwIfAborted(this.#options.signal)
       throw failure?.error ?? error
     }
   }

@@ -42,7 +42,8 @@ export const reportStep = async <T>(
   try {
     result = await work()
   } catch (error) {
-    onEvent(isGantryError(error, 'canceled') ? { kind: 'canceled', id } : { kind: 'failed', id, error })
+    const canceled = isGantryError(error, 'canceled') || (error instanceof Error && error.name === 'AbortError')
+    onEvent(canceled ? { kind: 'canceled', id } : { kind: 'failed', id, error })
     throw error
   }
   onEvent(isCached(result) ? { kind: 'cached', id, label } : { kind: 'done', id })

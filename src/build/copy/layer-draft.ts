@@ -36,7 +36,9 @@ export interface FolderAttributes {
 export class LayerDraft {
   readonly #target: Pick<Tree, 'stat'>
   readonly #entries = new Map<string, DraftEntry>()
-  /** Folders of the target that something else stood for, so that what was in them is gone. */
+  /** Folders of which the target has nothing to show, because it does not have them or because something else stood for them. */
+  readonly #fresh = new Set<string>()
+  /** Those of them that the target has. */
   readonly #replaced = new Set<string>()
 
   constructor(target: Pick<Tree, 'stat'>) {
@@ -47,8 +49,7 @@ export class LayerDraft {
   async stat(path: string): Promise<TreeEntry | undefined> {
     const own = this.#entries.get(path)
     if (own !== undefined) return own.entry
-    for (const replaced of this.#replaced) if (path.startsWith(`${replaced}/`)) return undefined
-    return await this.#target.stat(path)
+    return this.#fresh.has(parentOf(path)) ? undefined : await this.#target.stat(path)
   }
 
   resolve(path: string, options?: { readonly last?: boolean }): Promise<Resolved> {
@@ -87,16 +88,16 @@ export class LayerDraft {
         `Cannot put "${shownPath(path)}" into a layer: its name means a deletion there`,
       )
     await this.#carryParents(path)
-    if (kind !== 'folder') {
-      const below = await this.stat(path)
-      if (below?.kind === 'folder') this.#remove(path)
-    }
+    const before = await this.stat(path)
+    if (kind === 'folder' && before === undefined) this.#fresh.add(path)
+    if (kind !== 'folder' && before?.kind === 'folder') this.#remove(path)
     this.#entries.set(path, item)
   }
 
   #remove(folder: string): void {
     for (const path of this.#entries.keys()) if (path.startsWith(`${folder}/`)) this.#entries.delete(path)
     this.#replaced.add(folder)
+    this.#fresh.add(folder)
   }
 
   /** Folders of the target on the way get their attributes into this layer too, so that whoever unpacks it alone sees them right. */

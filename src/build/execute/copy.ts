@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { bytesAsText } from '../../layers/tree/byte-text.ts'
 import { streamOf } from '../../lib/bytes.ts'
-import { GantryError } from '../../lib/errors.ts'
+import { GantryError, throwIfAborted } from '../../lib/errors.ts'
 import { writeTar } from '../../lib/tar/writer.ts'
 import { batched } from '../copy/batched.ts'
 import { parseChmod } from '../copy/chmod.ts'
@@ -139,7 +139,7 @@ const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, 
   }
   for (const { from, tree, sources } of selected)
     for (const source of sources) {
-      context.signal.throwIfAborted()
+      throwIfAborted(context.signal)
       if (op.unpack && from.kind === 'input' && source.entry.kind === 'file' && (await isArchive(tree.read(source.entry))))
         await extract(draft, tree, source, options, context)
       else

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
 import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
+import type { BuildServices } from '../interfaces.ts'
 import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult, type StepLayer } from './executor.ts'
 import { filesInput } from './inputs.ts'
 import { rootFileReader } from './owner.ts'
@@ -28,13 +29,29 @@ const stepInputs = ({ proxy: _proxy, extraHosts, scripts, ...op }: ExecOp): obje
 })
 
 const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: ExecuteContext): Promise<StepLayer> => {
-  const { services, signal, onEvent } = context
-  const { op } = vertex
+  const { services } = context
   if (services.run === undefined)
     throw new GantryError('unsupported', 'NO_RUNTIME', 'RUN needs Linux and an OCI runtime', {
       hint: "'gantry doctor' says what this machine lacks",
     })
   const folder = await context.scratch()
+  try {
+    return await runIn(folder, services.run, vertex, base, context)
+  } finally {
+    // it may be large, and the build may go on for long
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const runIn = async (
+  folder: string,
+  run: NonNullable<BuildServices['run']>,
+  vertex: Vertex<ExecOp>,
+  base: FilesResult,
+  context: ExecuteContext,
+): Promise<StepLayer> => {
+  const { services, signal, onEvent } = context
+  const { op } = vertex
   const [upper, work, root, mountScratch, bundle] = await Promise.all(
     ['upper', 'work', 'root', 'mounts', 'bundle'].map((name) => folderIn(folder, name)),
   )
@@ -46,7 +63,7 @@ const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: Execu
     base.layers.map((layer) => layer.diffId),
     { target: root, scratch: mountScratch, upper: { upper, work } },
   )
-  const running = services.run({
+  const running = run({
     spec: specOf(op, await writeScripts(op, folder)),
     root: { mounts, path: root },
     bundle,

@@ -76,7 +76,7 @@ class Planner {
     this.#targetPlatform = normalizePlatform(options.platform ?? options.buildPlatform)
     const stage = findTarget(dockerfile, options.target)
     const platforms = { build: options.buildPlatform, target: this.#targetPlatform }
-    const defaults = platformArguments(platforms, options.target ?? stage.from.alias, options.buildArguments)
+    const defaults = platformArguments(platforms, options.target || stage.from.alias, options.buildArguments)
     this.#globals = globalArguments(defaults, dockerfile.args, options.buildArguments, dockerfile.escape)
     this.#resolveAhead(stage, new Set())
   }

@@ -35,6 +35,7 @@ export class FolderTree implements Tree {
   readonly #root: string
   readonly #matcher: PatternMatcher
   readonly #lists = new Map<string, readonly TreeEntry[]>()
+  readonly #entries = new Map<string, TreeEntry>()
   readonly #matches = new Map<string, MatchResult>()
   readonly #digests = new Map<string, string>()
   /** When files last changed in any way, as listed: what is read later must be what was listed. */
@@ -47,8 +48,8 @@ export class FolderTree implements Tree {
 
   async stat(path: string): Promise<TreeEntry | undefined> {
     if (path === '') return this.#lstat('')
-    const parent = parentOf(path)
-    return (await this.list(parent)).find((entry) => entry.path === path)
+    await this.list(parentOf(path))
+    return this.#entries.get(path)
   }
 
   async list(path: string): Promise<readonly TreeEntry[]> {
@@ -65,6 +66,7 @@ export class FolderTree implements Tree {
       // an ignored folder is there if something in it is not ignored
       if (match.matched && (entry.kind !== 'folder' || (await this.list(child)).length === 0)) continue
       entries.push(entry)
+      this.#entries.set(child, entry)
     }
     this.#lists.set(path, entries)
     return entries
