@@ -138,6 +138,8 @@ test('selectSources() expands wildcards within one part of a path (95)', async (
   assert.deepEqual(await names('none*'), [])
   assert.deepEqual(await names('**/three'), [])
   await assert.rejects(selectSources(context(), 'none'), /failed to calculate checksum: "\/none": not found/)
+  await assert.rejects(selectSources(context(), 'none/*'), { code: 'SOURCE_NOT_FOUND' })
+  await assert.rejects(selectSources(context(), 'a/*'), { code: 'SOURCE_NOT_FOUND' })
   await assert.rejects(selectSources(context(), 'a[-]'), { code: 'PATTERN_INVALID' })
 })
 

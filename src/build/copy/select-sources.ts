@@ -13,7 +13,8 @@ export interface CopySource {
 
 /**
  * The sources that a pattern selects, in byte order. Leading `/` and `../` lead nowhere but to the root, links are followed within
- * the tree, wildcards do not cross slashes. A pattern with wildcards may match nothing; a path that is not there is `not_found`.
+ * the tree, wildcards do not cross slashes. A pattern with wildcards may match nothing; a path that is not there, or the folder in
+ * which a wildcard stands, is `not_found`.
  */
 export const selectSources = async (tree: Tree, pattern: string): Promise<readonly CopySource[]> => {
   const parts = cleanPath(pattern).split('/')
@@ -24,7 +25,7 @@ export const selectSources = async (tree: Tree, pattern: string): Promise<readon
     if (base.entry === undefined) throw notFound(literal)
     return [{ name: nameOf(literal), entry: base.entry }]
   }
-  if (base.entry?.kind !== 'folder') return []
+  if (base.entry?.kind !== 'folder') throw notFound(literal)
   const found = await matchBelow(tree, base.path, parts.slice(first))
   const sources: CopySource[] = []
   for (const path of found) {
