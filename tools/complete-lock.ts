@@ -14,13 +14,13 @@ interface Locked {
 const path = join(import.meta.dirname, '..', 'package-lock.json')
 const lock = JSON.parse(readFileSync(path, 'utf8')) as { packages: Record<string, Locked> }
 
-const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32']
+const systems = new Set(['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'])
 const processors = ['arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'wasm32', 'x64']
 
 /** `os`, `cpu` and `libc` of a package named after its platform, such as `@oxfmt/binding-linux-arm64-musl`. */
 const platformOf = (name: string): object | undefined => {
   const words = name.split(/[-/]/)
-  const os = words.find((word) => systems.includes(word))
+  const os = words.find((word) => systems.has(word))
   const cpu = processors.find((processor) => words.includes(processor))
   if (cpu === undefined || (os === undefined && cpu !== 'wasm32')) return undefined
   const libc = words.includes('musl') ? ['musl'] : words.includes('gnu') ? ['glibc'] : undefined
