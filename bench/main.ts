@@ -58,15 +58,15 @@ const compare = (name: string, verb: Verb, prepare: (tool: Tool) => void, among 
   console.log(table(name, results))
 }
 
-const startRegistry = async (): Promise<ChildProcess> => {
-  const folder = join(work, 'registry')
+const startRegistry = async (name: string, at: number): Promise<ChildProcess> => {
+  const folder = join(work, name)
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(
     join(folder, 'config.yml'),
-    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: "${registry}", secret: bench}\n`,
+    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: "127.0.0.1:${at}", secret: bench}\n`,
   )
-  return await start('docker-registry', ['serve', join(folder, 'config.yml')], port)
+  return await start('docker-registry', ['serve', join(folder, 'config.yml')], at)
 }
 
 const start = async (command: string, args: readonly string[], at: number): Promise<ChildProcess> => {
@@ -111,7 +111,9 @@ const makeImages = (): void => {
 
 const image = (name: string): string => `${registry}/bench/${name}:1`
 
-const peer = await startRegistry()
+const peer = await startRegistry('registry', port)
+// emptied before each push
+const second = await startRegistry('second', port + 2)
 let hub: ChildProcess | undefined
 try {
   makeImages()
@@ -120,14 +122,14 @@ try {
   )
   for (const name of ['many', 'big']) compare(`pull ${name}`, { verb: 'pull', image: image(name) }, (tool) => tool.reset())
   for (const name of ['many', 'big']) {
-    const target = `${registry}/push/${name}:1`
+    const target = `127.0.0.1:${port + 2}/bench/${name}:1`
     for (const tool of tools) {
       tool.reset()
       run(tool, { verb: 'pull', image: image(name) })
       run(tool, { verb: 'tag', image: image(name), name: target })
     }
     compare(`push ${name}`, { verb: 'push', image: target }, () =>
-      rmSync(join(work, 'registry', 'data', 'docker', 'registry', 'v2', 'repositories', 'push'), {
+      rmSync(join(work, 'second', 'data', 'docker'), {
         recursive: true,
         force: true,
       }),
@@ -175,5 +177,6 @@ try {
 } finally {
   hub?.kill()
   peer.kill()
+  second.kill()
   for (const tool of tools) tool.reset()
 }

@@ -37,7 +37,7 @@ const main = async (words: readonly string[]): Promise<number> => {
     const [least, most] = command.arity
     if (args.length < least || args.length > most)
       throw usageError(`'gantry ${found.name}' ${arityText(least, most)}`, `usage: gantry ${command.usage}`)
-    const context = createContext(global.values, controller)
+    const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, controller)
     await using _engine = context.engine
     return (await command.run(context, args, values)) ?? 0
   } catch (error) {
@@ -45,6 +45,14 @@ const main = async (words: readonly string[]): Promise<number> => {
     return exitStatusOf(error, failureStatus)
   }
 }
+
+/** The flags about registries that a command has of its own: given there, they count for it. */
+const ownRegistryFlags = (
+  values: Readonly<Record<string, unknown>>,
+): { readonly 'tls-verify'?: boolean; readonly 'plain-http'?: boolean } => ({
+  ...(typeof values['tls-verify'] === 'boolean' ? { 'tls-verify': values['tls-verify'] } : {}),
+  ...(typeof values['plain-http'] === 'boolean' ? { 'plain-http': values['plain-http'] } : {}),
+})
 
 /** `--help` anywhere among a command's own flags. */
 const wantsHelp = (command: CommandSpec, words: readonly string[]): boolean => {

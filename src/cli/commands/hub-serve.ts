@@ -13,7 +13,7 @@ export const command = defineCommand({
   async run(context, _args, flags) {
     const { host, port } = parseListen(flags.listen ?? context.environment.GANTRY_HUB_LISTEN ?? '127.0.0.1:5000')
     const folder = context.engine.path('hub')
-    const hub = await serveHub({ folder, host, port })
+    const hub = await serveHub({ folder, host, port, onFailure: (message) => context.warn(`gantry hub: ${message}`) })
     context.print(`gantry hub listens on ${hub.url}, data in ${folder}`)
     await new Promise<void>((resolve) => {
       if (context.signal.aborted) resolve()
