@@ -27,7 +27,7 @@ export interface TarLayersOptions {
 export const createLayerWorkers = (): WorkerPool => new WorkerPool(workerUrl(import.meta.url, './layer.worker.ts'))
 
 /** Bytes on their way from the network to the worker: enough that neither waits for the other over each piece. */
-const ringSize = 1024 * 1024
+const ringSize = 2 * 1024 * 1024
 
 /**
  * Layers as their exact tars, each with an index: what both drivers of the layer store keep. What differs between them is how a stack
