@@ -3,7 +3,7 @@ import { dropDerived } from './derived.ts'
 import { createErofsDriver } from './erofs-driver.ts'
 import { createFolderDriver } from './folder-driver.ts'
 import type { LayerStore } from './interfaces.ts'
-import { mountObstacle } from './mount-rights.ts'
+import { mountRights } from './mount-rights.ts'
 import type { StackDriver } from './stack-driver.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { TarLayers, type TarLayersOptions } from './tar-layers.ts'
@@ -17,7 +17,7 @@ export const createTarLayerStore = (options: TarLayersOptions): LayerStore => {
 /** The layer store that unpacks layers into folders. */
 export const createFolderLayerStore = (options: TarLayersOptions): LayerStore => {
   const layers = new TarLayers(options)
-  return createLayerStore(layers, async () => createFolderDriver(layers, (await mountObstacle()) !== undefined))
+  return createLayerStore(layers, async () => createFolderDriver(layers, (await mountRights()) !== 'all'))
 }
 
 /** A layer store whose driver is chosen when something is to be mounted first. */
@@ -34,7 +34,11 @@ export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackD
     tarFile: (id) => layers.tarFile(id),
     list: () => layers.list(),
     mounts: async (ids, place) => await (await driver()).mounts(await infos(ids), place),
-    prepare: async (ids, options) => await (await driver()).prepare(await infos(ids), options),
+    prepare: async (ids, options) => {
+      const stack = await infos(ids)
+      // who cannot mount may leave it to the one who will, who knows better what it takes
+      if ((await mountRights()) !== 'none') await (await driver()).prepare(stack, options)
+    },
     remove: async (id) => {
       await dropDerived(layers, id)
       return await layers.remove(id)

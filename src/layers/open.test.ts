@@ -115,7 +115,7 @@ const program = (name: string): string => `
   facts.owner = (await (await store.open(ids[0])).entry('closed/f')).uid
   ${name}
   for (const id of ids) await store.remove(id)
-  facts.left = [...readdirSync(root + '/layers/unpacked'), ...readdirSync(root + '/layers/sha256')]
+  facts.left = readdirSync(root + '/layers', { recursive: true }).filter((name) => name.length > 20)
   console.log(JSON.stringify(facts))`
 
 test('an ordinary user mounts folders in a user namespace', { skip: noUsers() }, async () => {
@@ -160,7 +160,7 @@ test('an ordinary user reads and removes layers without any right', { skip: noUs
   const root = await fixture.space()
   for (const path of [join(root, '..'), root]) await chmod(path, 0o777)
   const output = asUser(program('await store.prepare(ids)'), [root], [])
-  assert.deepEqual(JSON.parse(output), { reason: 'mounting needs root', same: true, owner: 12, left: [] })
+  assert.deepEqual(JSON.parse(output), { reason: 'mounting needs root on Linux', same: true, owner: 12, left: [] })
 })
 
 test("a store is its owner's alone", async () => {

@@ -1,9 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import { release } from 'node:os'
 import { join } from 'node:path'
+import { exists } from './derived.ts'
 import { createErofsDriver } from './erofs-driver.ts'
 import { createFolderDriver } from './folder-driver.ts'
 import type { LayerStore } from './interfaces.ts'
 import { createLayerStore } from './layer-store.ts'
-import { mountObstacle } from './mount-rights.ts'
+import { mountRights } from './mount-rights.ts'
 import { canMountErofs } from './probe.ts'
 import { TarLayers } from './tar-layers.ts'
 
@@ -21,8 +24,18 @@ export const openLayerStore = async (options: OpenLayerStoreOptions): Promise<La
   const { root, driver, ...limits } = options
   const layers = new TarLayers({ folder: join(root, 'layers'), ...limits })
   return createLayerStore(layers, async () => {
-    const chosen = driver ?? ((await canMountErofs(root)) === undefined ? 'erofs' : 'folder')
-    if (chosen === 'erofs') return createErofsDriver(layers)
-    return createFolderDriver(layers, (await mountObstacle()) !== undefined)
+    const rights = await mountRights()
+    if (driver === 'erofs' || (driver === undefined && rights === 'all' && (await mountsErofs(root))))
+      return createErofsDriver(layers)
+    return createFolderDriver(layers, rights !== 'all')
   })
+}
+
+/** Whether EROFS can be mounted; once it could, that is remembered for this kernel, since trying takes a tenth of what a short run does. */
+const mountsErofs = async (root: string): Promise<boolean> => {
+  const mark = join(root, 'layers', `erofs-${release()}`)
+  if (await exists(mark)) return true
+  if ((await canMountErofs(root)) !== undefined) return false
+  await writeFile(mark, '')
+  return true
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
 import { inMountNamespace } from '../lib/mount-namespace.ts'
 import { encodeErofs } from './erofs/encode.ts'
-import { mountObstacle } from './mount-rights.ts'
+import { mountRights } from './mount-rights.ts'
 import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
 
 /**
@@ -12,8 +12,8 @@ import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
  * since only that tells (the kernel may load a module, want loop devices, or forbid it). Leaves nothing behind.
  */
 export const canMountErofs = async (root: string): Promise<string | undefined> => {
-  const reason = await mountObstacle()
-  if (reason !== undefined) return reason
+  const rights = await mountRights()
+  if (rights !== 'all') return rights === 'none' ? 'mounting needs root on Linux' : 'this is a user namespace'
   const folder = join(root, 'layers', 'tmp', `probe-${randomBytes(6).toString('hex')}`)
   const [image, device, target] = ['image', 'device', 'target'].map((name) => join(folder, name)) as [string, string, string]
   try {
