@@ -42,9 +42,11 @@ const run = (tool: Tool, verb: Verb): boolean => {
   return command !== undefined
 }
 
+const wants = (name: string): boolean => wanted.length === 0 || wanted.some((one) => name.startsWith(one))
+
 /** Times a verb `runs` times for each tool that has it, the tools taking turns so that a busy moment meets them all. */
 const compare = (name: string, verb: Verb, prepare: (tool: Tool) => void, among = tools): void => {
-  if (wanted.length > 0 && !wanted.some((one) => name.startsWith(one))) return
+  if (!wants(name)) return
   const results = new Map<string, number[]>()
   for (let i = 0; i < runs; i++)
     for (const tool of among) {
@@ -121,7 +123,7 @@ try {
     `# ${runs} runs each, medians; gantry / tool below 1: gantry is faster. skopeo unpacks nothing: a floor for pull and push.\n${tableHead}`,
   )
   for (const name of ['many', 'big']) compare(`pull ${name}`, { verb: 'pull', image: image(name) }, (tool) => tool.reset())
-  for (const name of ['many', 'big']) {
+  for (const name of wants('push') ? ['many', 'big'] : []) {
     const target = `127.0.0.1:${port + 2}/bench/${name}:1`
     for (const tool of tools) {
       tool.reset()
@@ -146,7 +148,7 @@ try {
   compare('run --rm true', { verb: 'run', image: image('busybox') }, () => undefined)
   compare('images', { verb: 'images' }, () => undefined)
 
-  if (wanted.length === 0 || wanted.includes('serve')) {
+  if (wants('serve')) {
     hub = await start(
       join(checkout, 'bin', 'gantry'),
       ['--root', join(work, 'hub'), 'hub', 'serve', '--listen', `127.0.0.1:${hubPort}`],
