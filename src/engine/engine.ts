@@ -58,10 +58,11 @@ export class Engine implements AsyncDisposable {
       return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
-      const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
+      const { createRegistryClient, createCredentialStore, createRouter } = await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
         credentials: createCredentialStore(options.environment),
+        routing: createRouter(options.environment),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),

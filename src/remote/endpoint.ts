@@ -1,4 +1,4 @@
-import { isGantryError, type GantryError } from '../lib/errors.ts'
+import { isGantryError, throwIfAborted, type GantryError } from '../lib/errors.ts'
 import type { HttpClient, HttpResponse } from '../lib/http/client.ts'
 import { isLoopbackHost } from '../lib/http/host.ts'
 import { apiHost } from '../oci/reference.ts'
@@ -30,6 +30,23 @@ export const protocolsOf = (host: string, { tlsVerify, plainHttp }: Security): r
 export const isVerifiedHost = (host: string, { tlsVerify }: Security): boolean =>
   tlsVerify ?? !isLoopbackHost(new URL(`https://${host}`).hostname)
 
+/** Waits for what others may wait for too: an abort ends the wait, not the work. */
+const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
+  throwIfAborted(signal)
+  if (signal === undefined) return await work
+  const aborted = Promise.withResolvers<never>()
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, aborted.promise])
+  } catch (error) {
+    throwIfAborted(signal)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
 const speaksOther = new Set(['HTTP_RESPONSE_TO_HTTPS', 'TLS_FAILED', 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'HTTP_INVALID'])
 
 /** The root of a registry's API, found out when it is first asked for. */
@@ -41,20 +58,27 @@ export class Endpoint {
   #base: URL | undefined
   #finding: Promise<URL> | undefined
 
-  constructor(domain: string, security: Security, http: HttpClient, onAnswer: (response: HttpResponse) => void) {
+  /** `root`: that of its API, where it is known. */
+  constructor(
+    domain: string,
+    security: Security & { readonly root?: string },
+    http: HttpClient,
+    onAnswer: (response: HttpResponse) => void,
+  ) {
     this.domain = domain
     this.#security = security
     this.#http = http
     this.#onAnswer = onAnswer
+    if (security.root !== undefined) this.#base = new URL(security.root)
     const [only, ...others] = protocolsOf(apiHost(domain), security)
-    if (others.length === 0) this.#base = this.#root(only ?? 'https')
+    if (others.length === 0) this.#base ??= this.#root(only ?? 'https')
   }
 
   /** `https://host/v2/` or `http://host/v2/`. */
-  async base(): Promise<URL> {
+  async base(signal?: AbortSignal): Promise<URL> {
     if (this.#base !== undefined) return this.#base
     this.#finding ??= this.#find().finally(() => (this.#finding = undefined))
-    return await this.#finding
+    return await unlessAborted(this.#finding, signal)
   }
 
   /** True if secrets may travel in the clear: the registry itself speaks plain HTTP, or the user allowed it. */

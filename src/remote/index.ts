@@ -1,5 +1,6 @@
 export { createRegistryClient, type RegistryClientOptions } from './client.ts'
 export { createCredentialStore, type CredentialStoreOptions } from './credentials/store.ts'
+export { createRouter } from './mirrors/router.ts'
 export { login } from './login.ts'
 export { referrersTag } from './referrers.ts'
 export type {

@@ -64,6 +64,8 @@ export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, 
 export interface RepositoryOptions {
   /** Says that the repository will be written to, and in which others of the same registry its blobs may be found. */
   readonly mountFrom?: readonly string[]
+  /** The name that messages speak of and references are in, where the repository is a copy of it. */
+  readonly shown?: { readonly domain: string; readonly path: string }
 }
 
 /** Registries, through one pool of connections. A `domain` that is no host is an `invalid_argument` error. Secrets appear in no error and no URL that it reports. */

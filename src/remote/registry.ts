@@ -9,6 +9,7 @@ import type { TokenCache } from './auth/token-cache.ts'
 import { Endpoint, type Security } from './endpoint.ts'
 import { answerDetail, isTransient, isTransientStatus, registryError, type Purpose } from './failure.ts'
 import type { CredentialSource, Credentials } from './interfaces.ts'
+import type { EndpointSettings } from './mirrors/route.ts'
 import { refuseDowngrade, resolveLocation, sendFollowing } from './redirect.ts'
 
 export interface RegistryOptions extends Security {
@@ -20,6 +21,8 @@ export interface RegistryOptions extends Security {
   readonly onWarning?: (message: string) => void
   /** A failure that is not the end; milliseconds until the next attempt. */
   readonly onRetry?: (reason: string, wait: number) => void
+  /** What a configuration file says of it. */
+  readonly endpoint?: EndpointSettings
   /** Calls of one request, the first included. Default 5. */
   readonly attempts?: number
   /** Milliseconds before the second of them. Default 250. */
@@ -61,7 +64,8 @@ export class Registry {
     this.#options = options
     const { http, tokens } = options
     this.#authorizer = new Authorizer({ http, tokens, insecure: () => this.#endpoint.insecure })
-    this.#endpoint = new Endpoint(domain, options, http, (response) => {
+    const root = options.endpoint?.root
+    this.#endpoint = new Endpoint(domain, { ...options, ...(root !== undefined && { root }) }, http, (response) => {
       if (response.status === 401) this.#authorizer.remember(response.header('www-authenticate'))
     })
   }
@@ -104,8 +108,8 @@ export class Registry {
   }
 
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
-    const base = await this.#endpoint.base()
-    const url = typeof request.url === 'string' ? new URL(request.url, base) : request.url
+    const base = await this.#endpoint.base(request.signal)
+    const url = typeof request.url === 'string' ? this.#ownUrl(request.url, base) : request.url
     const credentials = await this.#credentialsOf(request.path)
     let { scopes } = request
     for (let round = 0; ; round++) {
@@ -119,7 +123,7 @@ export class Registry {
       const authorization = own ? await this.#authorize(requester, request.purpose) : undefined
       const response = await sendFollowing(
         this.#options.http,
-        this.#httpRequest(request, url, authorization),
+        this.#httpRequest(request, url, authorization, own),
         this.#endpoint.insecure,
       )
       this.#reached = true
@@ -138,10 +142,18 @@ export class Registry {
     }
   }
 
-  #httpRequest(request: RegistryRequest, url: URL, authorization: string | undefined): HttpRequest {
+  #ownUrl(path: string, base: URL): URL {
+    const url = new URL(path, base)
+    const namespace = this.#options.endpoint?.namespace
+    if (namespace !== undefined) url.searchParams.append('ns', namespace)
+    return url
+  }
+
+  #httpRequest(request: RegistryRequest, url: URL, authorization: string | undefined, own: boolean): HttpRequest {
     const { method, body, signal, answerTimeout } = request
-    const { userAgent } = this.#options
+    const { userAgent, endpoint } = this.#options
     const headers = {
+      ...(own && endpoint?.headers),
       ...(userAgent !== undefined && { 'user-agent': userAgent }),
       ...(authorization !== undefined && { authorization }),
     }
