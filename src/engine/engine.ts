@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly plainHttp?: boolean
   readonly userAgent?: string
   readonly onWarning?: (message: string) => void
+  /** Asks for the passphrase of encrypted credentials; `isNew` if it is to be chosen. Undefined: there is nobody to ask. */
+  readonly askPassphrase?: (isNew: boolean) => Promise<string | undefined>
   /** The command line that starts this gantry: an absolute program and its first arguments. Monitors run it when a container has ended. */
   readonly selfCommand: readonly string[]
   readonly now: () => Date
@@ -61,7 +63,10 @@ export class Engine implements AsyncDisposable {
       const { createRegistryClient, createCredentialStore, createRouter } = await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
-        credentials: createCredentialStore(options.environment),
+        credentials: createCredentialStore(options.environment, {
+          ...(options.onWarning && { onWarning: options.onWarning }),
+          ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
+        }),
         routing: createRouter(options.environment),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),

@@ -74,8 +74,15 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       return await listStrings(pages, 'repositories', limit)
     },
     check: async (domain, asked, { signal } = {}) => {
+      let kept = asked
       // oxlint-disable-next-line require-await
-      const registry = pool.open(await serverOf(domain), { get: async () => asked })
+      const registry = pool.open(
+        await serverOf(domain),
+        { get: async () => asked },
+        {
+          onRefreshToken: (token) => (kept = { kind: 'identity-token', token }),
+        },
+      )
       const response = await registry.send({
         method: 'GET',
         url: '',
@@ -85,6 +92,7 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
         ...(signal && { signal }),
       })
       response.discard()
+      return kept
     },
     close,
     [Symbol.dispose]: close,

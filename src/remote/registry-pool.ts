@@ -15,7 +15,7 @@ import { Registry, type RegistryOptions } from './registry.ts'
 
 export interface RegistryPoolOptions
   extends
-    Omit<RegistryOptions, 'http' | 'tokens' | 'credentials' | 'endpoint'>,
+    Omit<RegistryOptions, 'http' | 'tokens' | 'credentials' | 'endpoint' | 'onRefreshToken'>,
     Pick<HttpClientOptions, 'connectTimeout' | 'idleTimeout'> {
   /** None: everything is asked for anonymously. */
   readonly credentials?: CredentialSource
@@ -49,13 +49,19 @@ export class RegistryPool {
   /** The registry of a server. `attempts`: less than those of all registries, where another server is to be asked instead. */
   get(server: Server, attempts?: number): Registry {
     const key = JSON.stringify([server.domain, server.endpoint ?? null, attempts ?? null])
-    const known = this.#registries.get(key) ?? this.open(server, this.#options.credentials ?? nobody, attempts)
+    const known =
+      this.#registries.get(key) ??
+      this.open(server, this.#options.credentials ?? nobody, attempts === undefined ? {} : { attempts })
     this.#registries.set(key, known)
     return known
   }
 
   /** A registry that shares connections with the others, and no tokens. A domain that is no host is an `invalid_argument` error. */
-  open({ domain, endpoint }: Server, credentials: CredentialSource, attempts?: number): Registry {
+  open(
+    { domain, endpoint }: Server,
+    credentials: CredentialSource,
+    { attempts, onRefreshToken }: Pick<RegistryOptions, 'attempts' | 'onRefreshToken'> = {},
+  ): Registry {
     if (!isDomain(domain))
       throw new GantryError('invalid_argument', 'HOST_INVALID', `Cannot use "${domain}": it is not the host of a registry`, {
         hint: 'write HOST or HOST:PORT, without a scheme',
@@ -64,6 +70,7 @@ export class RegistryPool {
       ...(endpoint?.tlsVerify !== undefined && { tlsVerify: endpoint.tlsVerify }),
       ...this.#options,
       ...(endpoint && { endpoint }),
+      ...(onRefreshToken && { onRefreshToken }),
       ...(attempts !== undefined && { attempts: Math.min(attempts, this.#options.attempts ?? attempts) }),
       http: this.#client({ domain, ...(endpoint && { endpoint }) }),
       credentials,

@@ -21,6 +21,8 @@ export interface RegistryOptions extends Security {
   readonly onWarning?: (message: string) => void
   /** A failure that is not the end; milliseconds until the next attempt. */
   readonly onRetry?: (reason: string, wait: number) => void
+  /** Given: refresh tokens are asked for, and handed over. */
+  readonly onRefreshToken?: (token: string) => void
   /** What a configuration file says of it. */
   readonly endpoint?: EndpointSettings
   /** Calls of one request, the first included. Default 5. */
@@ -63,7 +65,12 @@ export class Registry {
     this.domain = domain
     this.#options = options
     const { http, tokens } = options
-    this.#authorizer = new Authorizer({ http, tokens, insecure: () => this.#endpoint.insecure })
+    this.#authorizer = new Authorizer({
+      http,
+      tokens,
+      insecure: () => this.#endpoint.insecure,
+      ...(options.onRefreshToken && { onRefreshToken: options.onRefreshToken }),
+    })
     const root = options.endpoint?.root
     this.#endpoint = new Endpoint(domain, { ...options, ...(root !== undefined && { root }) }, http, (response) => {
       if (response.status === 401) this.#authorizer.remember(response.header('www-authenticate'))
