@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { formatDuration } from '../lib/duration.ts'
 import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import type { Platform } from '../oci/descriptor.ts'
@@ -31,6 +32,16 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   let made: Promise<T> | undefined
   return () => (made ??= make())
 }
+
+/** Milliseconds: a shorter wait is over before it is read. */
+const noticeable = 2000
+
+/** Says why nothing happens for a while. */
+const retryTeller =
+  (warn: (message: string) => void) =>
+  (reason: string, wait: number): void => {
+    if (wait >= noticeable) warn(`${reason}; trying again in ${formatDuration(wait)}`)
+  }
 
 /** The stores and clients of one root, each opened when it is first needed. The composition root: nothing below knows of the others. */
 export class Engine implements AsyncDisposable {
@@ -72,7 +83,7 @@ export class Engine implements AsyncDisposable {
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),
         ...(options.userAgent === undefined ? {} : { userAgent: options.userAgent }),
-        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning, onRetry: retryTeller(options.onWarning) }),
       })
     })
   }

@@ -1,6 +1,7 @@
-import { isGantryError, throwIfAborted, type GantryError } from '../lib/errors.ts'
+import { isGantryError, type GantryError } from '../lib/errors.ts'
 import type { HttpClient, HttpResponse } from '../lib/http/client.ts'
 import { isLoopbackHost } from '../lib/http/host.ts'
+import { unlessAborted } from '../lib/unless-aborted.ts'
 import { apiHost } from '../oci/reference.ts'
 
 /** What the user says about encryption. */
@@ -29,23 +30,6 @@ export const protocolsOf = (host: string, { tlsVerify, plainHttp }: Security): r
 /** True if certificates of the host (with a port or without) are checked. */
 export const isVerifiedHost = (host: string, { tlsVerify }: Security): boolean =>
   tlsVerify ?? !isLoopbackHost(new URL(`https://${host}`).hostname)
-
-/** Waits for what others may wait for too: an abort ends the wait, not the work. */
-const unlessAborted = async <T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
-  throwIfAborted(signal)
-  if (signal === undefined) return await work
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort)
-  try {
-    return await Promise.race([work, aborted.promise])
-  } catch (error) {
-    throwIfAborted(signal)
-    throw error
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
-}
 
 const speaksOther = new Set(['HTTP_RESPONSE_TO_HTTPS', 'TLS_FAILED', 'CONNECTION_REFUSED', 'CONNECTION_LOST', 'HTTP_INVALID'])
 

@@ -40,7 +40,7 @@ export const mountBlob = async (context: RepositoryContext, descriptor: Descript
     headers: { 'content-length': '0' },
     scopes: context.write,
     path: context.path,
-    accept: [201, 202, 400, 403, 404, 405],
+    accept: [201, 202, 400, 403, 404, 405, 501],
     purpose: purpose(context, 'push', `mount "${descriptor.digest}" in`),
     ...(options.signal && { signal: options.signal }),
   })

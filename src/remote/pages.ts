@@ -1,6 +1,7 @@
 import { collect, parseJson, type Abortable } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
 import type { HttpResponse } from '../lib/http/client.ts'
+import { decoded } from '../lib/http/decoded.ts'
 import { nextLink } from '../lib/http/link.ts'
 import type { Registry, RegistryRequest } from './registry.ts'
 
@@ -20,7 +21,7 @@ export async function* listPages(
   const seen = new Set<string>()
   for (let url: RegistryRequest['url'] = request.url; ;) {
     const response = await registry.send({ ...request, method: 'GET', url, accept: [200] })
-    const body = parseJson(await collect(response.body, pageLimit, `the answer to "${request.purpose.what}"`), 'the list')
+    const body = parseJson(await collect(decoded(response), pageLimit, `the answer to "${request.purpose.what}"`), 'the list')
     yield { response, body }
     const next = nextLink(response.header('link'))
     if (next === undefined) return

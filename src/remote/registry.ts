@@ -3,12 +3,14 @@ import { GantryError, isGantryError, messageOf } from '../lib/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../lib/http/client.ts'
 import { parseWarnings } from '../lib/http/warning.ts'
 import { retry } from '../lib/retry.ts'
+import { unlessAborted } from '../lib/unless-aborted.ts'
 import { readAnswer, type RegistryAnswer } from './answer.ts'
 import { Authorizer, type Requester, type Scopes } from './auth/authorizer.ts'
 import type { TokenCache } from './auth/token-cache.ts'
 import { Endpoint, type Security } from './endpoint.ts'
 import { answerDetail, isTransient, isTransientStatus, registryError, type Purpose } from './failure.ts'
 import type { CredentialSource, Credentials } from './interfaces.ts'
+import { describeLimit, isRunningOut, parseRateLimit } from './rate-limit.ts'
 import type { EndpointSettings } from './mirrors/route.ts'
 import { refuseDowngrade, resolveLocation, sendFollowing } from './redirect.ts'
 
@@ -60,6 +62,8 @@ export class Registry {
   readonly #credentials = new Map<string, Promise<Credentials | undefined>>()
   readonly #warned = new Set<string>()
   #reached = false
+  /** Settled when the first request has ended, well or not. */
+  #first: Promise<void> | undefined
 
   constructor(domain: string, options: RegistryOptions) {
     this.domain = domain
@@ -80,7 +84,7 @@ export class Registry {
   /** Answers once the headers of an accepted status have come; the body must be read or discarded. */
   async send(request: RegistryRequest): Promise<HttpResponse> {
     const once = async (): Promise<HttpResponse> => {
-      const response = await this.#authorized(request)
+      const response = await this.#afterFirst(request)
       if (request.accept.includes(response.status)) return response
       throw await this.#failure(response, request)
     }
@@ -112,6 +116,23 @@ export class Registry {
     }
     refuseDowngrade(from, url, this.#endpoint.insecure)
     return url
+  }
+
+  /**
+   * Lets one request find out how the registry wants to be asked, and whether it is there, before the others go out: they would all
+   * be refused, and ask for a token each.
+   */
+  async #afterFirst(request: RegistryRequest): Promise<HttpResponse> {
+    while (!this.#reached && this.#first !== undefined) await unlessAborted(this.#first, request.signal)
+    if (this.#reached) return await this.#authorized(request)
+    const answered = Promise.withResolvers<void>()
+    this.#first = answered.promise
+    try {
+      return await this.#authorized(request)
+    } finally {
+      this.#first = undefined
+      answered.resolve()
+    }
   }
 
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
@@ -206,11 +227,18 @@ export class Registry {
   }
 
   #warn(response: HttpResponse): void {
-    for (const text of parseWarnings(response.header('warning'))) {
-      if (this.#warned.has(text) || this.#warned.size > 100) continue
-      this.#warned.add(text)
-      this.#options.onWarning?.(text)
-    }
+    for (const text of parseWarnings(response.header('warning'))) this.#warnOnce(text, text)
+    const limit = response.status === 429 ? undefined : parseRateLimit(response)
+    if (limit === undefined || !isRunningOut(limit)) return
+    const left = `of ${describeLimit(limit)}, which "${this.domain}" allows, ${limit.remaining === 0 ? 'none is' : `${limit.remaining} are`} left`
+    this.#warnOnce(limit.remaining === 0 ? 'none left' : 'running out', left)
+  }
+
+  /** Each kind once, and not without end. */
+  #warnOnce(kind: string, text: string): void {
+    if (this.#warned.has(kind) || this.#warned.size > 100) return
+    this.#warned.add(kind)
+    this.#options.onWarning?.(text)
   }
 }
 

@@ -2,6 +2,7 @@ import { collect } from '../../lib/bytes.ts'
 import { deadlineIn } from '../../lib/deadline.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../lib/http/client.ts'
+import { decoded } from '../../lib/http/decoded.ts'
 import { readAnswer, type RegistryAnswer } from '../answer.ts'
 import type { Credentials } from '../interfaces.ts'
 import { parseSecretJson } from '../secret-json.ts'
@@ -94,7 +95,7 @@ const remaining = (body: Readonly<Record<string, unknown>>, response: HttpRespon
 
 const readToken = async (response: HttpResponse, realm: URL): Promise<Token> => {
   const what = `the answer of the token server "${realm.host}"`
-  const body = parseSecretJson(await collect(response.body, answerLimit, what), what)
+  const body = parseSecretJson(await collect(decoded(response), answerLimit, what), what)
   const fields: Readonly<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {}
   const value = [fields['token'], fields['access_token']].find((text) => typeof text === 'string' && /^[\x21-\x7E]+$/.test(text))
   if (typeof value !== 'string')
