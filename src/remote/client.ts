@@ -68,7 +68,7 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       const pages = listPages(pool.get(await serverOf(domain)), {
         url: `_catalog?n=${pageSize(limit)}`,
         scopes: { needed: ['registry:catalog:*'] },
-        purpose: { action: 'list', what: `list the repositories of "${domain}"`, name: domain },
+        purpose: { action: 'catalog', what: `list the repositories of "${domain}"`, name: domain },
         ...(signal && { signal }),
       })
       return await listStrings(pages, 'repositories', limit)

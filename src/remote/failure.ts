@@ -5,7 +5,7 @@ import { describeLimit, type RateLimit } from './rate-limit.ts'
 
 /** What a request is for, in the words of its errors. */
 export interface Purpose {
-  readonly action: 'pull' | 'push' | 'delete' | 'list' | 'login'
+  readonly action: 'pull' | 'push' | 'delete' | 'list' | 'login' | 'catalog'
   /** Follows "Cannot": `upload "sha256:…" to "a/b"`. */
   readonly what: string
   /** The repository as users write it, or the registry. */
@@ -70,6 +70,7 @@ const hintOf = (
   }
   if (kind !== 'unauthenticated' && kind !== 'permission_denied') return undefined
   if (purpose.action === 'login') return 'check the user name and the password or access token'
+  if (purpose.action === 'catalog' && user === undefined) return `log in: gantry login ${domain}`
   if (user !== undefined) return `check the name "${purpose.name}", and what ${user} may do at ${domain}`
   return `check the name "${purpose.name}", or log in: gantry login ${domain}`
 }
