@@ -96,6 +96,8 @@ export class Repository implements RemoteRepository {
         `Cannot tag "${target.digest}": "${name}" is the digest of something else`,
       )
     }
+    // not written just now, so it has been there: the tag may be too, and need not be read to be written again
+    if (this.#kept(target.digest) === undefined && (await this.#isTagged(name, target, options))) return
     await putManifest(this.#context, name, await this.manifest(target.digest, options), options)
   }
 
@@ -168,6 +170,11 @@ export class Repository implements RemoteRepository {
     const session = this.#sessions.get(digest)
     this.#sessions.delete(digest)
     await uploadBlob(this.#context, descriptor, source, { ...options, ...(session && { session }) })
+  }
+
+  async #isTagged(name: string, { digest }: Descriptor, options?: Abortable): Promise<boolean> {
+    const head = await headManifest(this.#context, name, options)
+    return head.kind === 'found' && head.descriptor.digest === digest
   }
 
   #kept(reference: string): RawManifest | undefined {
