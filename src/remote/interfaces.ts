@@ -2,6 +2,7 @@ import type { ImageSink, ImageSource, MountingSink, ResumableSink } from '../con
 import type { Abortable } from '../lib/bytes.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
+import type { Storage, Stored } from './credentials/storage.ts'
 
 /** How one proves who one is to a registry. */
 export type Credentials =
@@ -17,15 +18,24 @@ export interface CredentialSource {
   get(domain: string, path?: string): Promise<Credentials | undefined>
 }
 
+/** A registry, or what lies below a path there (containers-auth.json(5)). */
+export interface LoginTarget {
+  readonly domain: string
+  readonly path?: string
+}
+
+/** `username` is who logged in, be it that a token is kept in place of the password. */
+export interface Login {
+  readonly username: string
+  readonly credentials: Credentials
+}
+
 /** What `login` and `logout` change. */
 export interface CredentialStore extends CredentialSource {
-  /** Keeps a password. `plainTextFile` is the file if it is kept unencrypted, which a user wants to know. */
-  store(
-    domain: string,
-    login: { readonly username: string; readonly password: string },
-  ): Promise<{ readonly plainTextFile?: string }>
-  /** Forgets what is kept for a registry; false if there was nothing. */
-  erase(domain: string): Promise<boolean>
+  /** Keeps credentials, and says where, which a user wants to know. Default storage: `auto`. */
+  store(target: LoginTarget, login: Login, storage?: Storage): Promise<Stored>
+  /** Forgets what is kept for just this target, wherever it is; false if there was nothing. */
+  erase(target: LoginTarget): Promise<boolean>
 }
 
 export interface TagLister {
@@ -64,6 +74,8 @@ export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, 
 export interface RepositoryOptions {
   /** Says that the repository will be written to, and in which others of the same registry its blobs may be found. */
   readonly mountFrom?: readonly string[]
+  /** The name that messages speak of and references are in, where the repository is a copy of it. */
+  readonly shown?: { readonly domain: string; readonly path: string }
 }
 
 /** Registries, through one pool of connections. A `domain` that is no host is an `invalid_argument` error. Secrets appear in no error and no URL that it reports. */
@@ -71,7 +83,10 @@ export interface RegistryClient extends Disposable {
   repository(name: { readonly domain: string; readonly path: string }, options?: RepositoryOptions): RemoteRepository
   /** Names of a registry's repositories, where it lists them (distribution's `_catalog`); `unsupported` or denied elsewhere. */
   catalog(domain: string, options?: Abortable & { readonly limit?: number }): Promise<readonly string[]>
-  /** Asks the registry whether it knows these credentials: `unauthenticated` if not. Nothing is remembered. */
-  check(domain: string, credentials: Credentials, options?: Abortable): Promise<void>
+  /**
+   * Asks the registry whether it knows these credentials: `unauthenticated` if not. Nothing is remembered. Answers what to keep:
+   * the token that a token server gives out in place of the password, where it does, else the same.
+   */
+  check(domain: string, credentials: Credentials, options?: Abortable): Promise<Credentials>
   close(): void
 }

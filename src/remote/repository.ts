@@ -6,8 +6,6 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { isDigest, type Digest } from '../oci/digest.ts'
 import { manifestLimit } from '../oci/manifest.ts'
 import { isIndexType, isManifestType } from '../oci/media-type.ts'
-import { isTag } from '../oci/reference-grammar.ts'
-import { manifestReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { hasBlob, openBlob } from './blobs.ts'
 import { createContext, purpose, type RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
@@ -16,6 +14,7 @@ import { findManifest, getManifest, headManifest, putManifest, removeManifest } 
 import { mountBlob } from './mount.ts'
 import { listPages, listStrings, pageSize } from './pages.ts'
 import { addReferrer, listReferrers, removeReferrer } from './referrers.ts'
+import { referenceIn } from './reference-in.ts'
 import type { Registry } from './registry.ts'
 import type { UploadSession } from './upload-session.ts'
 import { uploadBlob, type UploadSource } from './uploads.ts'
@@ -42,14 +41,14 @@ export class Repository implements RemoteRepository {
   }
 
   async resolve(reference: string, options?: Abortable): Promise<Descriptor> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     const head = await headManifest(this.#context, name, options)
     // an absent one too: the answer to GET says what is wrong
     return head.kind === 'found' ? head.descriptor : (await this.manifest(name, options)).descriptor
   }
 
   async manifest(reference: string, options?: Abortable): Promise<RawManifest> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     return this.#kept(name) ?? this.#keep(await getManifest(this.#context, name, options))
   }
 
@@ -88,7 +87,7 @@ export class Repository implements RemoteRepository {
   }
 
   async tag(reference: string, target: Descriptor, options?: Abortable): Promise<void> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     if (isDigest(name)) {
       if (name === target.digest) return
       throw new GantryError(
@@ -97,6 +96,8 @@ export class Repository implements RemoteRepository {
         `Cannot tag "${target.digest}": "${name}" is the digest of something else`,
       )
     }
+    // not written just now, so it has been there: the tag may be too, and need not be read to be written again
+    if (this.#kept(target.digest) === undefined && (await this.#isTagged(name, target, options))) return
     await putManifest(this.#context, name, await this.manifest(target.digest, options), options)
   }
 
@@ -171,16 +172,9 @@ export class Repository implements RemoteRepository {
     await uploadBlob(this.#context, descriptor, source, { ...options, ...(session && { session }) })
   }
 
-  /** A tag or digest from what may be a full reference, which must be one to this repository. */
-  #reference(text: string): string {
-    if (isDigest(text) || isTag(text)) return text
-    const reference = withDefaultTag(parseReference(text))
-    if (reference.domain === this.domain && reference.path === this.path) return manifestReference(reference)
-    throw new GantryError(
-      'invalid_argument',
-      'REFERENCE_INVALID',
-      `Cannot use "${text}": it is not in the repository "${this.#context.name}"`,
-    )
+  async #isTagged(name: string, { digest }: Descriptor, options?: Abortable): Promise<boolean> {
+    const head = await headManifest(this.#context, name, options)
+    return head.kind === 'found' && head.descriptor.digest === digest
   }
 
   #kept(reference: string): RawManifest | undefined {
