@@ -30,13 +30,22 @@ export interface IngestJob {
   readonly maxTarSize: number
 }
 
+/** Puts a layer in its place whose digest was not known before it was taken in. */
+export interface CommitJob extends Pick<IngestJob, 'folder' | 'temporary'> {
+  readonly kind: 'commit'
+  readonly diffId: DiffId
+}
+
 /** Inflating, hashing and parsing go piece by piece so that each finds the bytes in the processor's cache; writing is done in large blocks. */
 const pieceSize = 64 * 1024
 const blockSize = 1024 * 1024
 /** Bytes after which the disk is set to work, so that little is left to wait for in the end. */
 const flushSize = 32 * 1024 * 1024
 
-/** Takes one layer into the store: inflates, digests, parses and writes its tar, makes the index, and puts both in place. Blocks the thread. */
+/**
+ * Takes one layer into the store: inflates, digests, parses and writes its tar, makes the index, and puts both in place, unless its
+ * digest was not known: then `commitLayer` does. Blocks the thread.
+ */
 export const ingest = async (job: IngestJob): Promise<StoredInfo> => {
   const ring = new RingReader(job.ring)
   try {
@@ -72,7 +81,7 @@ const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo>
   }
   writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions([{ diffId, tarSize: tar.size }], diffId)))
   writeFileSynced(join(job.temporary, 'info'), [Buffer.from(JSON.stringify(info))])
-  commit(job, diffId)
+  if (job.expected !== undefined) commitLayer(job, diffId)
   return info
 }
 
@@ -157,7 +166,7 @@ class TarFile {
 const datasync = promisify(fdatasync)
 
 /** Puts the finished folder in its place. */
-const commit = (job: IngestJob, diffId: DiffId): void => {
+export const commitLayer = (job: Pick<IngestJob, 'folder' | 'temporary'>, diffId: DiffId): void => {
   const paths = layerPaths(job.folder)
   mkdirSync(paths.algorithm(digestAlgorithm(diffId)), { recursive: true })
   commitFolder(job.temporary, paths.layer(diffId))

@@ -1,3 +1,4 @@
+import type { Dependent } from '../content/collect-garbage.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import type { DiffId } from '../oci/digest.ts'
 import type { Compression } from '../oci/media-type.ts'
@@ -68,10 +69,11 @@ export interface UpperFolder {
 }
 
 /**
- * Unpacked or indexed layers by diffId. `add` is all or nothing and idempotent, and many processes may use one store at once.
+ * Unpacked or indexed layers by diffId. `add` is all or nothing and idempotent, and many processes may use one store at once. Layers
+ * that are asked for, added or mounted under a lease are not collected meanwhile, nor is what is made of them.
  * Implementations: the tar store (tar + EROFS index) and the folder store; both pass the contract suite in src/testing.
  */
-export interface LayerStore {
+export interface LayerStore extends Dependent {
   has(id: DiffId): Promise<boolean>
   info(id: DiffId): Promise<LayerInfo>
   /** Takes a layer's blob, compressed or not; `data_loss` if the tar's digest is not `id`, `invalid_argument` for a tar that no layer may be. */

@@ -1,10 +1,9 @@
-import { cachedLayerIds } from '../../build/cache.ts'
-import { collectGarbage } from '../../content/collect-garbage.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { familiarString, parseReference } from '../../oci/reference.ts'
 import { listContainers } from '../containers/records.ts'
 import type { Engine } from '../engine.ts'
+import { collectUnused } from './collect.ts'
 import { findImage, type FoundImage } from './lookup.ts'
 
 export interface RemovedImage {
@@ -59,16 +58,3 @@ const sameRepositories = (names: readonly string[]): boolean =>
       return `${domain}/${path}`
     }),
   ).size <= 1
-
-/** Deletes blobs that no name reaches, and layers that no image, container or cached step needs. Does nothing while a pull or a build is under way. */
-export const collectUnused = async (engine: Engine): Promise<void> => {
-  await collectGarbage(await engine.content(), {
-    whileExclusive: async ({ diffIds }) => {
-      const layers = await engine.layers()
-      const needed = new Set<Digest>(diffIds)
-      for (const container of await listContainers(engine)) for (const id of container.layers) needed.add(id)
-      for (const id of await cachedLayerIds(engine.path('build-cache'))) needed.add(id)
-      for await (const id of layers.list()) if (!needed.has(id)) await layers.remove(id)
-    },
-  })
-}
