@@ -92,8 +92,8 @@ export interface DiskStore extends ContentStore, ImageSource, ImageSink, Resumab
   readonly folder: string
   /** All that is kept, in the order of first naming. */
   names(): Promise<readonly NamedDescriptor[]>
-  /** True if there was such a name, or such a nameless digest. The content stays until it is collected. */
-  untag(name: string): Promise<boolean>
+  /** True if there was such a name, of `target` if that is given, or such a nameless digest. The content stays until it is collected. */
+  untag(name: string, target?: Digest): Promise<boolean>
   /**
    * Takes a blob that is a file on this machine already, as a hard link where the file system can. The caller promises that the
    * file is never written again, and that it holds the descriptor's bytes, unless `verify` is set.

@@ -141,8 +141,8 @@ class LayoutStore implements DiskStore {
     await changeNames(this.folder, this.#lockPath('names'), (entries) => addName(entries, reference, target), options)
   }
 
-  async untag(name: string): Promise<boolean> {
-    return await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name))
+  async untag(name: string, target?: Digest): Promise<boolean> {
+    return await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name, target))
   }
 
   async lease(): Promise<AsyncDisposable> {
