@@ -37,7 +37,10 @@ const others: Readonly<Record<string, Entry>> = {
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
   login: ['Log in to a registry', () => import('./commands/login.ts')],
   logout: ['Log out from a registry', () => import('./commands/logout.ts')],
+  info: ['Show what there is and what it runs on', () => import('./commands/info.ts')],
+  'system df': ['Show what takes which room on the disk', () => import('./commands/system-df.ts')],
   'system prune': ['Remove all that is not used', () => import('./commands/system-prune.ts')],
+  'system verify': ['Look for damage, and repair it', () => import('./commands/system-verify.ts')],
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
@@ -56,6 +59,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image rm': 'rmi',
   'image save': 'save',
   'image tag': 'tag',
+  'system info': 'info',
   'container inspect': 'inspect',
   'container list': 'ps',
   'container logs': 'logs',

@@ -9,8 +9,8 @@ import { createDigester, digestAlgorithm, type Digester, type DiffId } from '../
 import type { Compression } from '../oci/media-type.ts'
 import { encodeErofs } from './erofs/encode.ts'
 import { indexOptions } from './index-options.ts'
+import { layerInfo } from './layer-info.ts'
 import { layerPaths } from './layer-paths.ts'
-import { mountFacts } from './mount-facts.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { commitFolder, writeAllSync, writeFileSynced } from './synced-files.ts'
 import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
@@ -72,13 +72,7 @@ const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo>
   const diffId = digester.digest()
   if (job.expected !== undefined && diffId !== job.expected) throw mismatch(job.expected, diffId)
   const tree = builder.finish()
-  const info: StoredInfo = {
-    diffId,
-    tarSize: tar.size,
-    contentSize: tree.contentSize,
-    entries: tree.entries,
-    ...mountFacts(tree),
-  }
+  const info = layerInfo(tree, diffId, tar.size)
   writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions([{ diffId, tarSize: tar.size }], diffId)))
   writeFileSynced(join(job.temporary, 'info'), [Buffer.from(JSON.stringify(info))])
   if (job.expected !== undefined) commitLayer(job, diffId)

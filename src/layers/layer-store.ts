@@ -3,12 +3,13 @@ import type { DiffId } from '../oci/digest.ts'
 import { dropDerived } from './derived.ts'
 import { createErofsDriver } from './erofs-driver.ts'
 import { createFolderDriver } from './folder-driver.ts'
-import { findGarbage } from './garbage.ts'
+import { findGarbage, layerPlaces } from './garbage.ts'
 import type { LayerStore } from './interfaces.ts'
 import { mountRights } from './mount-rights.ts'
 import type { StackDriver } from './stack-driver.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { TarLayers, type TarLayersOptions } from './tar-layers.ts'
+import { verifyMerged, verifyStored } from './verify-store.ts'
 
 /** The layer store that mounts layers with EROFS, unpacking nothing. */
 export const createTarLayerStore = (options: TarLayersOptions): LayerStore => {
@@ -40,6 +41,9 @@ export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackD
     tarFile: (id) => layers.tarFile(id),
     list: () => layers.list(),
     garbage: (used) => findGarbage(layers, used),
+    places: () => layerPlaces(layers),
+    verify: (id, options) => verifyStored(layers, id, options),
+    verifyMerged: (options) => verifyMerged(layers, options),
     removeLeftovers: () => layers.workspace.sweep(),
     mounts: async (ids, place) => await (await driver()).mounts(await infos(ids), place),
     prepare: async (ids, options) => {
