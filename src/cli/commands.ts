@@ -11,6 +11,7 @@ const images: Readonly<Record<string, Entry>> = {
   build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
+  'image prune': ['Remove images that are not used', () => import('./commands/image-prune.ts')],
   import: ['Make an image of a root file system in a tar', () => import('./commands/import.ts')],
   inspect: ['Show everything about images or containers as JSON', () => import('./commands/inspect.ts')],
   load: ['Load images from a tar archive', () => import('./commands/load.ts')],
@@ -22,6 +23,7 @@ const images: Readonly<Record<string, Entry>> = {
 }
 
 const containers: Readonly<Record<string, Entry>> = {
+  'container prune': ['Remove containers that do not run', () => import('./commands/container-prune.ts')],
   logs: ["Show a container's output", () => import('./commands/logs.ts')],
   ps: ['List containers', () => import('./commands/ps.ts')],
   rm: ['Remove containers', () => import('./commands/rm.ts')],
@@ -30,10 +32,15 @@ const containers: Readonly<Record<string, Entry>> = {
 }
 
 const others: Readonly<Record<string, Entry>> = {
+  'builder prune': ['Forget cached steps of builds', () => import('./commands/builder-prune.ts')],
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
   login: ['Log in to a registry', () => import('./commands/login.ts')],
   logout: ['Log out from a registry', () => import('./commands/logout.ts')],
+  info: ['Show what there is and what it runs on', () => import('./commands/info.ts')],
+  'system df': ['Show what takes which room on the disk', () => import('./commands/system-df.ts')],
+  'system prune': ['Remove all that is not used', () => import('./commands/system-prune.ts')],
+  'system verify': ['Look for damage, and repair it', () => import('./commands/system-verify.ts')],
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
@@ -52,6 +59,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image rm': 'rmi',
   'image save': 'save',
   'image tag': 'tag',
+  'system info': 'info',
   'container inspect': 'inspect',
   'container list': 'ps',
   'container logs': 'logs',
@@ -98,7 +106,7 @@ const distance = (a: string, b: string): number => {
 export const overview = (): string => {
   const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
     `${title}:\n${Object.entries(entries)
-      .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+      .map(([name, [summary]]) => `  ${name.padEnd(17)}${summary}`)
       .join('\n')}`
   return [
     'Usage:  gantry [OPTIONS] COMMAND',

@@ -6,6 +6,7 @@ import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { collect, streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
 import { syncFolder } from '../../lib/files.ts'
+import type { Leases } from '../../lib/leases.ts'
 import { lock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { createDigester, digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts'
@@ -20,7 +21,9 @@ const smallSize = 1 << 20
 export const ingestFolder = (folder: string): string => join(folder, 'ingest')
 const fileName = (digest: Digest): string => `${digestAlgorithm(digest)}-${digestHex(digest)}`
 export const partialPath = (folder: string, digest: Digest): string => join(ingestFolder(folder), fileName(digest))
-const temporaryPath = (folder: string): string => join(ingestFolder(folder), `${randomBytes(12).toString('hex')}.tmp`)
+/** A name for work in progress that says whose it is, so that others know when it was left behind. */
+export const temporaryPath = async (folder: string, leases: Leases): Promise<string> =>
+  join(ingestFolder(folder), `${await leases.owner()}.${randomBytes(8).toString('hex')}.tmp`)
 
 /** Puts a finished file in the place of its blob, for good. A blob that is there already is replaced by the same bytes. */
 const commit = async (folder: string, path: string, digest: Digest): Promise<void> => {
@@ -30,12 +33,17 @@ const commit = async (folder: string, path: string, digest: Digest): Promise<voi
   await syncFolder(dirname(target))
 }
 
-/** Writes a blob of known digest. `open` is asked for its bytes from an offset, which is 0 unless `resume`. */
+interface IngestOptions extends Abortable {
+  /** Of the store's process, which holds one. */
+  readonly leases: Leases
+}
+
+/** Writes a blob of known digest, which is relied on already. `open` is asked for its bytes from an offset, which is 0 unless `resume`. */
 export const ingestKnown = async (
   folder: string,
   descriptor: Descriptor,
   open: (offset: number) => Promise<ByteStream>,
-  options: Abortable & { readonly resume: boolean },
+  options: IngestOptions & { readonly resume: boolean },
 ): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
   if (descriptor.size <= smallSize) return await ingestSmall(folder, descriptor, await open(0), options)
@@ -48,9 +56,9 @@ export const ingestKnown = async (
   rmSync(lockPath, { force: true })
 }
 
-const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: Abortable): Promise<void> => {
+const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: IngestOptions): Promise<void> => {
   const content = await collect(verified(bytes, descriptor), smallSize)
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, options.leases)
   await writeNewFile(path, streamOf(content), options)
   await commit(folder, path, descriptor.digest)
 }
@@ -110,22 +118,23 @@ const trusting: Verifier = { update: () => undefined, finish: () => undefined }
 export const ingestUnknown = async (
   folder: string,
   bytes: ByteStream,
-  options: Abortable,
+  options: IngestOptions,
 ): Promise<{ readonly digest: Digest; readonly size: number }> => {
   await mkdir(ingestFolder(folder), { recursive: true })
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, options.leases)
   const digester = createDigester()
   const size = await writeNewFile(path, bytes, { ...options, onChunk: (chunk) => digester.update(chunk) })
   const digest = digester.digest()
+  await options.leases.rely([digest])
   if (hasBlob(folder, { mediaType: '', digest, size })) await rm(path)
   else await commit(folder, path, digest)
   return { digest, size }
 }
 
 /** Takes a file as a blob: a hard link, or a copy where the file system cannot link. */
-export const ingestFile = async (folder: string, digest: Digest, file: string): Promise<void> => {
+export const ingestFile = async (folder: string, digest: Digest, file: string, leases: Leases): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, leases)
   try {
     await link(file, path)
   } catch (error) {

@@ -33,10 +33,10 @@ export const createContainer = async (
       'NAME_INVALID',
       `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`,
     )
-  const found = await imageFor(engine, options, report)
   const store = await engine.content()
   // nobody collects the image between finding it and the record that uses it
   await using _lease = await store.lease()
+  const found = await imageFor(engine, options, report)
   const layers = await engine.layers()
   await unpackImage(layers, store, found.image, report)
   warnOfPlatform(engine, found.image, options, report)
@@ -61,7 +61,9 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
   if (options.pull !== 'always') {
     try {
       const found = await findImage(engine, options.image)
-      if (options.platform === undefined || matches(found.image, options.platform)) return found
+      const store = await engine.content()
+      const fits = options.platform === undefined || matches(found.image, options.platform)
+      if (fits && (await store.has(found.target))) return found
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }

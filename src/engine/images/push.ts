@@ -28,6 +28,8 @@ export interface PushResult {
 export const pushImage = async (engine: Engine, text: string, options: PushOptions = {}): Promise<PushResult> => {
   const reference = withDefaultTag(parseReference(text))
   const name = formatReference(reference)
+  const store = await engine.content()
+  await using _lease = await store.lease()
   const images = await localImages(engine)
   const found = images.find((image) => image.names.includes(name))
   if (found === undefined) {
@@ -45,8 +47,7 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
       { hint },
     )
   }
-  const store = await engine.content()
-  await using _lease = await store.lease()
+  await store.has(found.target)
   const target = await compressImage(engine, found.target, found.image, options)
   const repository = (await engine.registry()).repository(reference, {
     mountFrom: await mountCandidates(

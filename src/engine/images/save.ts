@@ -1,4 +1,5 @@
 import { writeArchive } from '../../content/archive/write-archive.ts'
+import type { DiskStore } from '../../content/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Engine } from '../engine.ts'
 import { compressImage } from './compress.ts'
@@ -7,9 +8,31 @@ import { findImage } from './lookup.ts'
 /** Images as one archive that is an OCI archive and a docker archive at once; by ID they have no name in it. */
 export const saveImages = async (engine: Engine, texts: readonly string[], options: Abortable = {}): Promise<ByteStream> => {
   const store = await engine.content()
+  const lease = await store.lease()
+  try {
+    return holding(lease, await writeImages(engine, store, texts, options))
+  } catch (error) {
+    await lease[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** A stream that ends a lease with itself. */
+async function* holding(lease: AsyncDisposable, stream: ByteStream): ByteStream {
+  await using _lease = lease
+  yield* stream
+}
+
+const writeImages = async (
+  engine: Engine,
+  store: DiskStore,
+  texts: readonly string[],
+  options: Abortable,
+): Promise<ByteStream> => {
   const images = []
   for (const text of texts) {
     const found = await findImage(engine, text)
+    await store.has(found.target)
     const target = await compressImage(engine, found.target, found.image, options)
     images.push({ target, names: found.name === undefined ? [] : [found.name] })
   }
