@@ -58,10 +58,11 @@ export class Engine implements AsyncDisposable {
       return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
-      const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
+      const { createRegistryClient, createCredentialStore, createUploadJournal } = await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
         credentials: createCredentialStore(options.environment),
+        uploads: createUploadJournal({ folder: this.path('uploads'), now: options.now }),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),

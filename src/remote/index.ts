@@ -2,6 +2,7 @@ export { createRegistryClient, type RegistryClientOptions } from './client.ts'
 export { createCredentialStore, type CredentialStoreOptions } from './credentials/store.ts'
 export { login } from './login.ts'
 export { referrersTag } from './referrers.ts'
+export { createUploadJournal } from './upload-journal.ts'
 export type {
   CredentialSource,
   CredentialStore,

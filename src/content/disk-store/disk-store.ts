@@ -10,10 +10,11 @@ import { isDigest, type Digest } from '../../oci/digest.ts'
 import { blobPath, blobSize, hasBlob, listBlobs, noSuchBlob, openBlob, readBlobFile } from '../blob-files.ts'
 import { describeManifest } from '../describe-manifest.ts'
 import { readFileStream } from '../file-stream.ts'
-import type { ContentSource, DiskStore, NamedDescriptor } from '../interfaces.ts'
+import type { ContentSource, DiskStore, NamedDescriptor, TransferOptions } from '../interfaces.ts'
 import { isLayoutFolder, layoutMarker } from '../layout-index.ts'
 import { drain, verified } from '../verify.ts'
-import { ingestFile, ingestFolder, ingestKnown, ingestUnknown } from './ingest.ts'
+import { arrived, ingestFile, ingestFolder, ingestKnown, ingestUnknown } from './ingest.ts'
+import { explainWriteFailure } from './explain-failure.ts'
 import { Leases } from './leases.ts'
 import { addName, changeNames, listNames, removeName } from './names.ts'
 
@@ -73,19 +74,27 @@ class LayoutStore implements DiskStore {
     }
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options: Abortable = {}): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options: TransferOptions = {},
+  ): Promise<void> {
     await this.#write(descriptor, open, { ...options, resume: true })
   }
 
   async #write(
     descriptor: Descriptor,
     open: (offset: number) => Promise<ByteStream>,
-    options: Abortable & { readonly resume: boolean },
+    options: TransferOptions & { readonly resume: boolean },
   ): Promise<void> {
     throwIfAborted(options.signal)
     if (hasBlob(this.folder, descriptor)) return
-    await using _lease = await this.lease()
-    await ingestKnown(this.folder, descriptor, open, options)
+    try {
+      await using _lease = await this.lease()
+      await ingestKnown(this.folder, descriptor, open, options)
+    } catch (error) {
+      throw explainWriteFailure(error, this.folder, descriptor, arrived(this.folder, descriptor))
+    }
   }
 
   async ingest(bytes: ByteStream, mediaType: string, options: Abortable = {}): Promise<Descriptor> {
