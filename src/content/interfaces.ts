@@ -11,6 +11,14 @@ export interface ByteRange {
   readonly end?: number
 }
 
+/** What moves a blob may be told, and tell. */
+export interface TransferOptions extends Abortable {
+  /** A failure that is not the end: what it was, and milliseconds until the next attempt. */
+  readonly onRetry?: (reason: string, wait: number) => void
+  /** Bytes of the blob that have arrived by the work of another process, for which this one waits. */
+  readonly onArrived?: (offset: number) => void
+}
+
 /** Content that can be read by descriptor. */
 export interface ContentSource {
   /** True if `open` would succeed now. */
@@ -19,7 +27,7 @@ export interface ContentSource {
    * The blob's bytes. A whole blob is verified while it is read: the stream throws `data_loss` at its end when size or digest
    * differ, so nothing may be trusted before it ended. A range is not verified. `not_found` when there is none.
    */
-  open(descriptor: Descriptor, options?: Abortable & { readonly range?: ByteRange }): Promise<ByteStream>
+  open(descriptor: Descriptor, options?: TransferOptions & { readonly range?: ByteRange }): Promise<ByteStream>
 }
 
 /** A place that takes content. */
@@ -62,7 +70,7 @@ export interface ResumableSink {
    * attempt stopped. Not called where the blob is there already, be it that another process has just brought it; called again
    * with 0 if what had been kept turns out to be wrong.
    */
-  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void>
+  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: TransferOptions): Promise<void>
 }
 
 /** A source that hands out small content at once: manifests, indexes, configs. */

@@ -76,7 +76,8 @@ export class Engine implements AsyncDisposable {
       return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
-      const { createRegistryClient, createCredentialStore, createRouter } = await import('../remote/index.ts')
+      const { createRegistryClient, createCredentialStore, createRouter, createUploadJournal } =
+        await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
         credentials: createCredentialStore(options.environment, {
@@ -84,6 +85,7 @@ export class Engine implements AsyncDisposable {
           ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
         }),
         routing: createRouter(options.environment),
+        uploads: createUploadJournal({ folder: this.path('uploads'), now: options.now }),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),

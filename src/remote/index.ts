@@ -5,6 +5,7 @@ export { createCredentialStore, type CredentialStoreOptions } from './credential
 export { createRouter } from './mirrors/router.ts'
 export { login } from './login.ts'
 export { referrersTag } from './referrers.ts'
+export { createUploadJournal } from './upload-journal.ts'
 export type {
   CredentialSource,
   CredentialStore,

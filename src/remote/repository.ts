@@ -1,4 +1,4 @@
-import type { ByteRange } from '../content/interfaces.ts'
+import type { ByteRange, TransferOptions } from '../content/interfaces.ts'
 import { verified } from '../content/verify.ts'
 import { collect, streamOf, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
@@ -62,7 +62,7 @@ export class Repository implements RemoteRepository {
     return raw !== undefined && this.#keep(raw) === raw
   }
 
-  async open(descriptor: Descriptor, options: Abortable & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
+  async open(descriptor: Descriptor, options: TransferOptions & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
     if (!isManifest(descriptor)) return await openBlob(this.#context, descriptor, options)
     const { bytes } = await this.manifest(descriptor.digest, options)
     return options.range === undefined
@@ -75,7 +75,11 @@ export class Repository implements RemoteRepository {
     await this.#write(descriptor, { open: async () => bytes, once: true }, options)
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options?: TransferOptions,
+  ): Promise<void> {
     await this.#write(descriptor, { open, once: false }, options)
   }
 
@@ -158,7 +162,7 @@ export class Repository implements RemoteRepository {
     return response.status !== 404
   }
 
-  async #write(descriptor: Descriptor, source: UploadSource, options: Abortable = {}): Promise<void> {
+  async #write(descriptor: Descriptor, source: UploadSource, options: TransferOptions = {}): Promise<void> {
     const { digest } = descriptor
     if (isManifest(descriptor)) {
       const bytes = await collect(verified(await source.open(0), descriptor), manifestLimit, `the manifest "${digest}"`)

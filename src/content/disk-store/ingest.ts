@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { constants, rmSync } from 'node:fs'
+import { constants, rmSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
@@ -7,10 +7,11 @@ import { collect, streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
 import { syncFolder } from '../../lib/files.ts'
 import type { Leases } from '../../lib/leases.ts'
-import { lock } from '../../lib/lock.ts'
+import { lock, type FileLock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { createDigester, digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts'
 import { blobPath, hasBlob } from '../blob-files.ts'
+import type { TransferOptions } from '../interfaces.ts'
 import { readHandle } from '../file-stream.ts'
 import { createVerifier, isVerified, verified, type Verifier } from '../verify.ts'
 import { writeNewFile, writeStream } from '../write-stream.ts'
@@ -21,6 +22,10 @@ const smallSize = 1 << 20
 export const ingestFolder = (folder: string): string => join(folder, 'ingest')
 const fileName = (digest: Digest): string => `${digestAlgorithm(digest)}-${digestHex(digest)}`
 export const partialPath = (folder: string, digest: Digest): string => join(ingestFolder(folder), fileName(digest))
+/** Bytes that have arrived of a blob that is not whole yet. */
+export const arrived = (folder: string, descriptor: Descriptor): number =>
+  Math.min(descriptor.size, statSync(partialPath(folder, descriptor.digest), { throwIfNoEntry: false })?.size ?? 0)
+
 /** A name for work in progress that says whose it is, so that others know when it was left behind. */
 export const temporaryPath = async (folder: string, leases: Leases): Promise<string> =>
   join(ingestFolder(folder), `${await leases.owner()}.${randomBytes(8).toString('hex')}.tmp`)
@@ -43,17 +48,39 @@ export const ingestKnown = async (
   folder: string,
   descriptor: Descriptor,
   open: (offset: number) => Promise<ByteStream>,
-  options: IngestOptions & { readonly resume: boolean },
+  options: TransferOptions & IngestOptions & { readonly resume: boolean },
 ): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
   if (descriptor.size <= smallSize) return await ingestSmall(folder, descriptor, await open(0), options)
   const lockPath = `${partialPath(folder, descriptor.digest)}.lock`
   // one process downloads, the others wait and then find the blob
-  await using _held = await lock(lockPath, 'exclusive', options)
+  await using _held = await turn(folder, descriptor, lockPath, options)
   if (!hasBlob(folder, descriptor) && (await receive(folder, descriptor, open, options.resume, options)))
     await receive(folder, descriptor, open, false, options)
   // whoever waits on the removed file finds the blob too, so it does not matter that the next one locks another file
   rmSync(lockPath, { force: true })
+}
+
+/** Milliseconds between two looks at what another process has brought. */
+const lookInterval = 250
+
+/** Waits for the lock, telling how far the process is that has it. */
+const turn = async (
+  folder: string,
+  descriptor: Descriptor,
+  lockPath: string,
+  { signal, onArrived }: TransferOptions,
+): Promise<FileLock> => {
+  let looking: NodeJS.Timeout | undefined
+  const look = (): void => onArrived?.(arrived(folder, descriptor))
+  try {
+    return await lock(lockPath, 'exclusive', {
+      ...(signal && { signal }),
+      onWait: () => (looking = setInterval(look, lookInterval)),
+    })
+  } finally {
+    clearInterval(looking)
+  }
 }
 
 const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: IngestOptions): Promise<void> => {
