@@ -1,3 +1,4 @@
+import { editDistance } from '../lib/edit-distance.ts'
 import type { CommandSpec } from './command.ts'
 
 interface CommandEntry {
@@ -81,18 +82,7 @@ export const findCommand = (
 
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
-  Object.keys(all).filter((name) => name.startsWith(word) || distance(name, word) <= 2)
-
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length] ?? 0
-}
+  Object.keys(all).filter((name) => name.startsWith(word) || editDistance(name, word, 3) <= 2)
 
 /** The text of `gantry --help`. */
 export const overview = (): string => {

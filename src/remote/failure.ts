@@ -65,8 +65,9 @@ const hintOf = (
     return user === undefined ? `wait, or log in for a higher limit: gantry login ${domain}` : 'wait, and try again'
   if (kind !== 'unauthenticated' && kind !== 'permission_denied') return undefined
   if (purpose.action === 'login') return 'check the user name and the password or access token'
-  if (user !== undefined) return `check the name "${purpose.name}", and what ${user} may do at ${domain}`
-  return `check the name "${purpose.name}", or log in: gantry login ${domain}`
+  if (user !== undefined)
+    return `you are logged in to ${domain} with ${user}: check the name "${purpose.name}", and what that account may do`
+  return `you are not logged in to ${domain}: check the name "${purpose.name}", or log in: gantry login ${domain}`
 }
 
 /** A refusal as an error. `detail` holds `status`, the registry's `errors` and `retryAfter` in milliseconds. `user` is who was logged in. */

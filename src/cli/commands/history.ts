@@ -1,5 +1,6 @@
 import { imageHistory } from '../../engine/images/history.ts'
 import { defineCommand } from '../command.ts'
+import { onePlatform } from '../platforms.ts'
 import { printRows } from '../rows.ts'
 
 export const command = defineCommand({
@@ -9,12 +10,13 @@ export const command = defineCommand({
     format: { type: 'string', help: "Format the output: 'table', 'table TEMPLATE', 'json' or a Go template" },
     human: { type: 'boolean', short: 'H', help: 'Print sizes and dates to be read by people (default true)' },
     'no-trunc': { type: 'boolean', help: 'Do not shorten the output' },
+    platform: { type: 'string', help: 'Show the history of this platform of a multi-platform image' },
     quiet: { type: 'boolean', short: 'q', help: 'Show only image IDs' },
   },
   arity: [1, 1],
   examples: ['gantry history hello:1', 'gantry history --no-trunc hello:1'],
   async run(context, [name = ''], flags) {
-    const entries = await imageHistory(context.engine, name)
+    const entries = await imageHistory(context.engine, name, onePlatform(context, flags.platform))
     const full = flags['no-trunc'] === true
     const human = flags.human !== false
     if (flags.quiet === true) {

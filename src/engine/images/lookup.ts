@@ -2,7 +2,7 @@ import type { NamedDescriptor } from '../../content/disk-store/disk-store.ts'
 import { readImage } from '../../content/image.ts'
 import type { Image } from '../../content/interfaces.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
-import type { Descriptor } from '../../oci/descriptor.ts'
+import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
 import { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
@@ -58,11 +58,24 @@ const notFound = (text: string): GantryError =>
     hint: "run 'gantry images' for the images there are",
   })
 
+/** Finds an image by what a user typed; with a platform, exactly that one of a multi-platform image, else the best for this machine. */
+export const findImage = async (
+  engine: Engine,
+  text: string,
+  { platform }: { readonly platform?: Platform } = {},
+): Promise<FoundImage> => {
+  const found = await find(engine, text)
+  if (platform === undefined) return found
+  const { imageForPlatform } = await import('./platforms.ts')
+  const image = await imageForPlatform(await engine.content(), found.target, platform, text)
+  return { ...found, image, id: image.manifest.config.digest }
+}
+
 /**
  * Finds an image as docker does: a digest by target (with a name, the repository must match too), else the exact name with tag,
  * else a prefix of an ID; a name that looks like an ID wins; several IDs are an error (moby daemon/containerd resolveImage).
  */
-export const findImage = async (engine: Engine, text: string): Promise<FoundImage> => {
+const find = async (engine: Engine, text: string): Promise<FoundImage> => {
   const images = await localImages(engine)
   if (isDigest(text)) {
     const found = images.find(
