@@ -10,6 +10,7 @@ type Entry = readonly [summary: string, load: CommandEntry['load']]
 
 const images: Readonly<Record<string, Entry>> = {
   build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
+  catalog: ['List the repositories of a registry', () => import('./commands/catalog.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
   import: ['Make an image of a root file system in a tar', () => import('./commands/import.ts')],
@@ -19,7 +20,10 @@ const images: Readonly<Record<string, Entry>> = {
   push: ['Upload an image to a registry', () => import('./commands/push.ts')],
   rmi: ['Remove images', () => import('./commands/rmi.ts')],
   save: ['Save images to a tar archive', () => import('./commands/save.ts')],
+  search: ['Search Docker Hub or a registry for images', () => import('./commands/search.ts')],
   tag: ['Give an image another name', () => import('./commands/tag.ts')],
+  tags: ['List the tags of a repository in a registry', () => import('./commands/tags.ts')],
+  untag: ['Take names from an image', () => import('./commands/untag.ts')],
 }
 
 const containers: Readonly<Record<string, Entry>> = {
@@ -38,12 +42,16 @@ const others: Readonly<Record<string, Entry>> = {
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
+/** Forms with a noun that are more than another name. */
+const nouns: Readonly<Record<string, Entry>> = {
+  'image inspect': ['Show everything about images as JSON', () => import('./commands/image-inspect.ts')],
+}
+
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',
-  'image inspect': 'inspect',
   'image list': 'images',
   'image load': 'load',
   'image ls': 'images',
@@ -53,6 +61,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image rm': 'rmi',
   'image save': 'save',
   'image tag': 'tag',
+  'image untag': 'untag',
   'container inspect': 'inspect',
   'container list': 'ps',
   'container logs': 'logs',
@@ -64,7 +73,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others }
+const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...nouns }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (

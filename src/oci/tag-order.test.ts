@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { newestFirst } from './tag-order.ts'
+import { isReferrersTag, newestFirst } from './tag-order.ts'
 
 const ordered = (text: string): void => {
   const tags = text.split(' ')
@@ -42,4 +42,10 @@ test('newestFirst() is a total order that loses nothing, whatever the tags are',
       assert.deepEqual(newestFirst(tags).toSorted(), tags.toSorted())
     }),
   )
+})
+
+test('isReferrersTag() knows the tags of referrers and of cosign', () => {
+  const digest = `sha256-${'0a'.repeat(32)}`
+  for (const tag of [digest, `${digest}.sig`, `${digest}.att`, `${digest}.sbom`]) assert.ok(isReferrersTag(tag), tag)
+  for (const tag of ['latest', 'sha256-0a', `x${digest}`, `${digest}-slim`]) assert.ok(!isReferrersTag(tag), tag)
 })

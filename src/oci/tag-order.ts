@@ -64,3 +64,6 @@ export const newestFirst = (tags: readonly string[]): readonly string[] =>
     .map(rank)
     .toSorted(compareRanked)
     .map(({ tag }) => tag)
+
+/** True for tags that stand for signatures, attestations and other referrers, and not for images (distribution-spec §Referrers Tag Schema, cosign). */
+export const isReferrersTag = (tag: string): boolean => /^sha(?:256|512)-[0-9a-f]{64,128}(?:\.\w+)?$/.test(tag)

@@ -11,6 +11,7 @@ import type { CredentialSource, RegistryClient } from './interfaces.ts'
 import { listPages, listStrings, pageSize } from './pages.ts'
 import { Registry, type RegistryOptions } from './registry.ts'
 import { Repository } from './repository.ts'
+import { searchIndex } from './search.ts'
 
 export type { RegistryClient } from './interfaces.ts'
 
@@ -61,6 +62,11 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       })
       return await listStrings(pages, 'repositories', limit)
     },
+    search: async (domain, term, request) =>
+      await searchIndex(registry(domain), term, {
+        ...request,
+        ...(options.plainHttp !== undefined && { plainHttp: options.plainHttp }),
+      }),
     check: async (domain, asked, { signal } = {}) => {
       // oxlint-disable-next-line require-await
       const response = await open(domain, { get: async () => asked }).send({

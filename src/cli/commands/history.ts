@@ -1,4 +1,5 @@
 import { imageHistory } from '../../engine/images/history.ts'
+import { creationTime } from '../../oci/creation-time.ts'
 import { defineCommand } from '../command.ts'
 import { onePlatform } from '../platforms.ts'
 import { printRows } from '../rows.ts'
@@ -24,15 +25,16 @@ export const command = defineCommand({
       return
     }
     const { humanSize, humanDuration, ellipsis } = await import('../render/units.ts')
+    const { rfc3339 } = await import('../render/go-time.ts')
     const now = context.now().getTime()
     const rows = entries.map((entry) => {
-      const created = Date.parse(entry.created ?? '')
-      const known = !Number.isNaN(created) && created > 0
+      const created = creationTime(entry.created)
+      const known = created !== undefined
       const createdBy = entry.createdBy.replaceAll('\t', ' ')
       return {
         ID: entry.id === undefined ? '<missing>' : full ? entry.id : entry.id.slice(7, 19),
-        CreatedSince: !known ? 'N/A' : human ? `${humanDuration(now - created)} ago` : new Date(created).toISOString(),
-        CreatedAt: known ? new Date(created).toISOString() : 'N/A',
+        CreatedSince: !known ? 'N/A' : human ? `${humanDuration(now - created)} ago` : rfc3339(new Date(created)),
+        CreatedAt: known ? rfc3339(new Date(created)) : 'N/A',
         CreatedBy: full ? createdBy : ellipsis(createdBy, 45),
         Size: human ? humanSize(entry.size) : String(entry.size),
         Comment: entry.comment,
@@ -41,7 +43,7 @@ export const command = defineCommand({
     await printRows(
       context,
       rows,
-      { ID: 'IMAGE', CreatedSince: 'CREATED', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' },
+      { ID: 'IMAGE', CreatedSince: human ? 'CREATED' : 'CREATED AT', CreatedBy: 'CREATED BY', Size: 'SIZE', Comment: 'COMMENT' },
       flags.format,
       { CreatedAt: 'CREATED AT' },
     )

@@ -4,6 +4,7 @@ import type { Image } from '../../content/interfaces.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
+import { isIndexType } from '../../oci/media-type.ts'
 import { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
 
@@ -81,8 +82,9 @@ const find = async (engine: Engine, text: string): Promise<FoundImage> => {
     const found = images.find(
       (image) => image.id === text || image.target.digest === text || image.image.descriptor.digest === text,
     )
-    if (found === undefined) throw notFound(text)
-    return found
+    const platform = found ?? (await findPlatform(engine, images, (digest) => digest === text))
+    if (platform === undefined) throw notFound(text)
+    return platform
   }
   const reference = parseOrUndefined(text)
   if (reference?.digest !== undefined) {
@@ -99,16 +101,33 @@ const find = async (engine: Engine, text: string): Promise<FoundImage> => {
   }
   const prefix = text.startsWith('sha256:') ? text.slice(7) : text
   if (!/^[0-9a-f]+$/.test(prefix)) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
-  const matches = images.filter(
-    (image) => image.id.slice(7).startsWith(prefix) || image.target.digest.slice(7).startsWith(prefix),
-  )
-  const [match] = matches
+  const matchesPrefix = (digest: Digest): boolean => digest.slice(7).startsWith(prefix)
+  const matches = images.filter((image) => matchesPrefix(image.id) || matchesPrefix(image.target.digest))
+  const match = matches[0] ?? (await findPlatform(engine, images, matchesPrefix))
   if (match === undefined) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
   if (new Set(matches.map((image) => image.id)).size > 1)
     throw new GantryError('invalid_argument', 'AMBIGUOUS', `Cannot choose an image: ambiguous reference "${text}"`, {
       hint: 'give more digits of the ID',
     })
   return match
+}
+
+/** The first image within an index, for whatever platform, whose manifest or config has the digest. */
+const findPlatform = async (
+  engine: Engine,
+  images: readonly LocalImage[],
+  isWanted: (digest: Digest) => boolean,
+): Promise<FoundImage | undefined> => {
+  const indexes = images.filter(({ target }) => isIndexType(target.mediaType))
+  if (indexes.length === 0) return undefined
+  const [store, { platformImages }] = await Promise.all([engine.content(), import('./platforms.ts')])
+  for (const index of indexes)
+    for (const { image } of await platformImages(store, index.target)) {
+      const id = image?.manifest.config.digest
+      if (image !== undefined && id !== undefined && (isWanted(id) || isWanted(image.descriptor.digest)))
+        return { ...index, image, id }
+    }
+  return undefined
 }
 
 const parseOrUndefined = (text: string): Reference | undefined => {

@@ -2,7 +2,7 @@ import type { Abortable } from '../../lib/bytes.ts'
 import { editDistance } from '../../lib/edit-distance.ts'
 import { isGantryError } from '../../lib/errors.ts'
 import { familiarName, familiarString, withTag, type Reference } from '../../oci/reference.ts'
-import { newestFirst } from '../../oci/tag-order.ts'
+import { isReferrersTag, newestFirst } from '../../oci/tag-order.ts'
 import type { RegistryClient, RemoteRepository } from '../../remote/interfaces.ts'
 
 /** Tags that a hint names. */
@@ -33,7 +33,7 @@ export const hintForMissing = async (
 /** `none`: there is no such repository; `unknown`: the registry does not tell, and its first answer says more. */
 const tagsOf = async (repository: RemoteRepository, options: Abortable): Promise<readonly string[] | 'none' | 'unknown'> => {
   try {
-    return await repository.tags(options)
+    return (await repository.tags(options)).filter((tag) => !isReferrersTag(tag))
   } catch (error) {
     return isGantryError(error, 'not_found') ? 'none' : 'unknown'
   }

@@ -18,7 +18,8 @@ export const pullAllTags = async (
   { onPulled, onFailed, ...options }: PullAllOptions = {},
 ): Promise<{ readonly pulled: number; readonly failed: number }> => {
   const reference = untaggedReference(text)
-  const tags = await (await engine.registry()).repository(reference).tags(options)
+  const { isReferrersTag } = await import('../../oci/tag-order.ts')
+  const tags = (await (await engine.registry()).repository(reference).tags(options)).filter((tag) => !isReferrersTag(tag))
   if (tags.length === 0)
     throw new GantryError('not_found', 'NO_TAGS', `Cannot pull all tags of "${familiarName(reference)}": it has none`)
   let pulled = 0
