@@ -1,11 +1,11 @@
-import type { CopyEvent } from '../../content/interfaces.ts'
 import { pullAllTags, untaggedReference } from '../../engine/images/pull-all.ts'
 import { pullPlatforms } from '../../engine/images/pull-platforms.ts'
 import type { PullResult } from '../../engine/images/pull.ts'
-import { familiarName, familiarString, formatReference, parseReference, withDigest, type Reference } from '../../oci/reference.ts'
+import { familiarString, formatReference, parseReference, type Reference } from '../../oci/reference.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
+import { pullingLine, statusLine } from '../pull-lines.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 import { reportError } from '../report-error.ts'
 
@@ -42,12 +42,15 @@ export const command = defineCommand({
       signal: context.signal,
       platforms,
       onEvent: (event) => {
-        announce(context, reference, event, quiet)
+        if (event.kind === 'resolved' && !quiet) context.print(pullingLine(reference))
         progress.copy(event)
       },
     })
     await progress.close()
-    if (!quiet) tell(context, result, statusName(result.reference))
+    if (!quiet) {
+      tell(context, result)
+      context.print(statusLine(result.upToDate, result.reference))
+    }
     context.print(formatReference(result.reference))
     return 0
   },
@@ -67,7 +70,7 @@ const pullAll = async (context: CliContext, reference: Reference, { platforms, q
     signal: context.signal,
     platforms,
     onEvent: (event) => {
-      if (event.kind === 'resolved') announce(context, parseReference(event.reference), event, quiet)
+      if (event.kind === 'resolved' && !quiet) context.print(pullingLine(parseReference(event.reference)))
       progress.copy(event)
     },
     onPulled: (result) => {
@@ -78,27 +81,12 @@ const pullAll = async (context: CliContext, reference: Reference, { platforms, q
   })
   await progress.close()
   if (failed > 0) return 1
-  if (!quiet) context.print(status(!changed, familiarName(reference)))
-  context.print(`${reference.domain}/${reference.path}`)
+  if (!quiet) context.print(statusLine(!changed, reference))
+  context.print(formatReference(reference))
   return 0
 }
 
-/** docker names what it pulls by its tag, or by name and digest. */
-const announce = (context: CliContext, reference: Reference, event: CopyEvent, quiet: boolean): void => {
-  if (event.kind !== 'resolved' || quiet) return
-  const { digest, tag = 'latest' } = reference
-  context.print(`${digest === undefined ? tag : statusName(reference)}: Pulling from ${reference.path}`)
-}
-
-/** As users write it; where there is a digest, without the tag, which counts for nothing. */
-const statusName = (reference: Reference): string =>
-  familiarString(reference.digest === undefined ? reference : withDigest(reference, reference.digest))
-
-const status = (upToDate: boolean, name: string): string =>
-  `Status: ${upToDate ? 'Image is up to date' : 'Downloaded newer image'} for ${name}`
-
-const tell = (context: CliContext, result: PullResult, name?: string): void => {
+const tell = (context: CliContext, result: PullResult): void => {
   context.print(`Digest: ${result.target.digest}`)
-  if (name !== undefined) context.print(status(result.upToDate, name))
   if (result.warning !== undefined) context.warn(`WARNING: ${result.warning}`)
 }

@@ -31,11 +31,10 @@ export const command = defineCommand({
         Name: result.name,
         Description: full ? description : ellipsis(description, 45),
         StarCount: String(result.stars),
-        IsOfficial: result.isOfficial ? '[OK]' : '',
-        IsAutomated: result.isAutomated ? '[OK]' : '',
+        IsOfficial: flags.format === 'json' ? String(result.isOfficial) : result.isOfficial ? '[OK]' : '',
       }
     })
     const columns = { Name: 'NAME', Description: 'DESCRIPTION', StarCount: 'STARS', IsOfficial: 'OFFICIAL' }
-    await printRows(context, rows, columns, flags.format, { IsAutomated: 'AUTOMATED' })
+    await printRows(context, rows, columns, flags.format)
   },
 })

@@ -80,7 +80,7 @@ const printDetails = async (context: CliContext, tags: readonly ListedTag[], ful
     const digest = details?.target.digest
     return {
       Tag: tag,
-      Digest: digest === undefined ? 'N/A' : full ? digest : digest.slice(0, 19),
+      Digest: digest === undefined ? 'N/A' : full || format !== undefined ? digest : digest.slice(0, 19),
       CreatedSince: created === undefined ? 'N/A' : `${humanDuration(now - created)} ago`,
       CreatedAt: created === undefined ? 'N/A' : goTime(new Date(created)),
       Size: details === undefined ? 'N/A' : humanSize(details.size),

@@ -7,7 +7,7 @@ import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
 import { platformWarning } from '../images/platform-warning.ts'
-import { pullImage } from '../images/pull.ts'
+import { pullImage, type PullResult } from '../images/pull.ts'
 import { unpackImage } from '../images/unpack.ts'
 import type { CreateOptions } from './create-options.ts'
 import { randomName } from './names.ts'
@@ -17,6 +17,7 @@ export interface CreateReport extends Abortable {
   /** Called before an image that is not here is pulled. */
   readonly onPull?: () => void
   readonly onEvent?: (event: CopyEvent) => void
+  readonly onPulled?: (result: PullResult) => void
   readonly onWarning?: (message: string) => void
 }
 
@@ -69,7 +70,7 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
     }
     report.onPull?.()
   }
-  await pullImage(engine, options.image, { ...report, ...choice })
+  report.onPulled?.(await pullImage(engine, options.image, { ...report, ...choice }))
   return await findImage(engine, options.image, choice)
 }
 

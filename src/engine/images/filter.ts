@@ -1,4 +1,4 @@
-import { matchGlob, parseGlob } from '../../build/glob.ts'
+import { hasWildcard, matchGlob, parseGlob } from '../../build/glob.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { creationTime } from '../../oci/creation-time.ts'
 import { familiarName, familiarString, formatReference, parseReference, repositoryName } from '../../oci/reference.ts'
@@ -93,13 +93,14 @@ const hasLabel = ({ image }: ListedImage, text: string): boolean => {
   return Object.hasOwn(labels, name) && (at < 0 || labels[name] === text.slice(at + 1))
 }
 
-/** Patterns of Go's path.Match over a name with or without its tag, as users write it or in full; any of them will do. */
+/** Patterns of Go's path.Match over a name as users write it, with or without its tag; without wildcards over the full one too. Any will do. */
 const referenceFilter = (patterns: readonly string[]): Filter => {
-  const globs = patterns.map((pattern) => parseGlob(pattern, false))
+  const globs = patterns.map((pattern) => ({ glob: parseGlob(pattern, false), isPattern: hasWildcard(pattern) }))
   const matches = (name: string): boolean => {
     const reference = parseReference(name)
-    const forms = [familiarString(reference), familiarName(reference), formatReference(reference), repositoryName(reference)]
-    return globs.some((glob) => forms.some((form) => matchGlob(glob, form)))
+    const short = [familiarString(reference), familiarName(reference)]
+    const all = [...short, formatReference(reference), repositoryName(reference)]
+    return globs.some(({ glob, isPattern }) => (isPattern ? short : all).some((form) => matchGlob(glob, form)))
   }
   return (image) => {
     const names = image.names.filter(matches)

@@ -18,16 +18,21 @@ export const hintForMissing = async (
   reference: Reference,
   { signal }: Abortable,
 ): Promise<string | undefined> => {
-  const limits = [AbortSignal.timeout(patience), ...(signal === undefined ? [] : [signal])]
-  const abortable = { signal: AbortSignal.any(limits) }
-  const tags = await tagsOf(repository, abortable)
+  const patient = { signal: within(signal) }
+  const tags = await tagsOf(repository, patient)
   if (tags === 'unknown') return undefined
-  if (tags !== 'none' && tags.length > 0) return tagsHint(tags, reference)
-  const similar = await similarRepositories(client, reference, abortable)
-  if (similar.length > 0)
-    return `did you mean ${similar.map((path) => `"${familiarName({ ...reference, path })}"`).join(' or ')}?`
-  const name = familiarName(reference)
-  return tags === 'none' ? `the registry has no repository "${name}": check the name` : `the repository "${name}" has no tags`
+  if (tags === 'none') return await hintForUnknown(client, reference, patient)
+  return tags.length > 0 ? tagsHint(tags, reference) : `the repository "${familiarName(reference)}" has no tags`
+}
+
+const within = (signal: AbortSignal | undefined): AbortSignal =>
+  AbortSignal.any([AbortSignal.timeout(patience), ...(signal === undefined ? [] : [signal])])
+
+/** What to try where a registry does not have a repository: those that are called alike. */
+export const hintForUnknown = async (client: RegistryClient, reference: Reference, { signal }: Abortable): Promise<string> => {
+  const similar = await similarRepositories(client, reference, { signal: within(signal) })
+  if (similar.length === 0) return `the registry has no repository "${familiarName(reference)}": check the name`
+  return `did you mean ${similar.map((path) => `"${familiarName({ ...reference, path })}"`).join(' or ')}?`
 }
 
 /** `none`: there is no such repository; `unknown`: the registry does not tell, and its first answer says more. */

@@ -2,9 +2,9 @@ import { hasWildcard, matchGlob, parseGlob } from '../../build/glob.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { mapConcurrent } from '../../lib/concurrency.ts'
 import { GantryError, isGantryError, messageOf } from '../../lib/errors.ts'
-import { familiarName, parseReference } from '../../oci/reference.ts'
+import { familiarName, parseReference, type Reference } from '../../oci/reference.ts'
 import { newestFirst } from '../../oci/tag-order.ts'
-import type { PushTimes, RemoteRepository } from '../../remote/interfaces.ts'
+import type { PushTimes, RegistryClient, RemoteRepository } from '../../remote/interfaces.ts'
 import type { Engine } from '../engine.ts'
 import { tagDetails, type TagDetails } from './tag-details.ts'
 
@@ -43,8 +43,10 @@ export const listTags = async (engine: Engine, text: string, options: ListTagsOp
       hint: `gantry tags ${familiarName(reference)}`,
     })
   const keep = filters.map(parseTagFilter)
-  const repository = (await engine.registry()).repository(reference)
-  const names = (await repository.tags(options)).filter((tag) => keep.every((passes) => passes(tag)))
+  const client = await engine.registry()
+  const repository = client.repository(reference)
+  const abortable = options.signal === undefined ? {} : { signal: options.signal }
+  const names = (await tagsOrHint(client, reference, abortable)).filter((tag) => keep.every((passes) => passes(tag)))
   const byVersion = newestFirst(names).map((tag): ListedTag => ({ tag }))
   switch (sort) {
     case 'version':
@@ -65,6 +67,17 @@ export const listTags = async (engine: Engine, text: string, options: ListTagsOp
       const sorted = all.toSorted(byTime(({ pushed }) => pushed?.getTime()))
       return await withDetails(engine, repository, sorted.slice(0, limit), options)
     }
+  }
+}
+
+const tagsOrHint = async (client: RegistryClient, reference: Reference, options: Abortable): Promise<readonly string[]> => {
+  try {
+    return await client.repository(reference).tags(options)
+  } catch (error) {
+    if (!isGantryError(error, 'not_found')) throw error
+    const { hintForUnknown } = await import('./missing-hint.ts')
+    const hint = await hintForUnknown(client, reference, options)
+    throw new GantryError(error.kind, error.code, error.message, { cause: error, hint })
   }
 }
 
