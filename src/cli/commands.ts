@@ -1,3 +1,4 @@
+import { editDistance } from '../lib/edit-distance.ts'
 import type { CommandSpec } from './command.ts'
 
 interface CommandEntry {
@@ -9,6 +10,7 @@ type Entry = readonly [summary: string, load: CommandEntry['load']]
 
 const images: Readonly<Record<string, Entry>> = {
   build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
+  catalog: ['List the repositories of a registry', () => import('./commands/catalog.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
   'image prune': ['Remove images that are not used', () => import('./commands/image-prune.ts')],
@@ -19,7 +21,10 @@ const images: Readonly<Record<string, Entry>> = {
   push: ['Upload an image to a registry', () => import('./commands/push.ts')],
   rmi: ['Remove images', () => import('./commands/rmi.ts')],
   save: ['Save images to a tar archive', () => import('./commands/save.ts')],
+  search: ['Search Docker Hub or a registry for images', () => import('./commands/search.ts')],
   tag: ['Give an image another name', () => import('./commands/tag.ts')],
+  tags: ['List the tags of a repository in a registry', () => import('./commands/tags.ts')],
+  untag: ['Take names from an image', () => import('./commands/untag.ts')],
 }
 
 const containers: Readonly<Record<string, Entry>> = {
@@ -44,12 +49,16 @@ const others: Readonly<Record<string, Entry>> = {
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
+/** Forms with a noun that are more than another name. */
+const nouns: Readonly<Record<string, Entry>> = {
+  'image inspect': ['Show everything about images as JSON', () => import('./commands/image-inspect.ts')],
+}
+
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',
-  'image inspect': 'inspect',
   'image list': 'images',
   'image load': 'load',
   'image ls': 'images',
@@ -60,6 +69,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image save': 'save',
   'image tag': 'tag',
   'system info': 'info',
+  'image untag': 'untag',
   'container inspect': 'inspect',
   'container list': 'ps',
   'container logs': 'logs',
@@ -71,7 +81,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others }
+const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...nouns }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -89,18 +99,7 @@ export const findCommand = (
 
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
-  Object.keys(all).filter((name) => name.startsWith(word) || distance(name, word) <= 2)
-
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length] ?? 0
-}
+  Object.keys(all).filter((name) => name.startsWith(word) || editDistance(name, word, 3) <= 2)
 
 /** The text of `gantry --help`. */
 export const overview = (): string => {

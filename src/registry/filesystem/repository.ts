@@ -20,6 +20,8 @@ import type { Uploads } from './uploads.ts'
 export interface StoredManifest {
   readonly descriptor: Descriptor
   readonly bytes: Buffer
+  /** When the tag that it was asked for by was pushed last. */
+  readonly tagged?: Date
 }
 
 /** What the repositories of one storage share. */
@@ -106,8 +108,9 @@ export class FilesystemRepository implements RegistryRepository, FileBackedRepos
     }
     const path = this.#paths.tag(reference)
     return this.#host.tagged.get(path, async () => {
-      const digest = (await contentOf(path))?.toString()
-      return digest === undefined ? undefined : this.manifest(digest)
+      const [digest, stats] = await Promise.all([contentOf(path), statOf(path)])
+      const stored = digest === undefined ? undefined : await this.manifest(digest.toString())
+      return stored === undefined || stats === undefined ? stored : { ...stored, tagged: stats.mtime }
     })
   }
 
