@@ -29,6 +29,10 @@ const containers: Readonly<Record<string, Entry>> = {
   stop: ['Stop running containers', () => import('./commands/stop.ts')],
 }
 
+const tools: Readonly<Record<string, Entry>> = {
+  'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+}
+
 const others: Readonly<Record<string, Entry>> = {
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
@@ -63,7 +67,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others }
+const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -98,12 +102,13 @@ const distance = (a: string, b: string): number => {
 export const overview = (): string => {
   const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
     `${title}:\n${Object.entries(entries)
-      .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+      .map(([name, [summary]]) => `  ${name.padEnd(18)}${summary}`)
       .join('\n')}`
   return [
     'Usage:  gantry [OPTIONS] COMMAND',
     'Build, pull, push, run and host container images, without a daemon.',
     section('Images', images),
+    section('Image tools', tools),
     section('Containers', containers),
     section('Registries and system', others),
     `Global options:

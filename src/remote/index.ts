@@ -1,7 +1,6 @@
 export { createRegistryClient, type RegistryClientOptions } from './client.ts'
 export { createCredentialStore, type CredentialStoreOptions } from './credentials/store.ts'
 export { login } from './login.ts'
-export { referrersTag } from './referrers.ts'
 export type {
   CredentialSource,
   CredentialStore,
