@@ -30,7 +30,18 @@ const containers: Readonly<Record<string, Entry>> = {
 }
 
 const tools: Readonly<Record<string, Entry>> = {
+  'artifact attach': ['Attach files to an image', () => import('./commands/artifact-attach.ts')],
+  'artifact pull': ['Download the files of an artifact', () => import('./commands/artifact-pull.ts')],
+  'artifact push': ['Upload files as an artifact', () => import('./commands/artifact-push.ts')],
   'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+  'manifest add': ['Add an image to a manifest list', () => import('./commands/manifest-add.ts')],
+  'manifest annotate': ['Change what a manifest list says', () => import('./commands/manifest-annotate.ts')],
+  'manifest create': ['Make a manifest list of images', () => import('./commands/manifest-create.ts')],
+  'manifest inspect': ['Show a manifest or manifest list', () => import('./commands/manifest-inspect.ts')],
+  'manifest push': ['Upload a manifest list and its images', () => import('./commands/manifest-push.ts')],
+  'manifest remove': ['Take images out of a manifest list', () => import('./commands/manifest-remove.ts')],
+  'manifest rm': ['Remove manifest lists', () => import('./commands/manifest-rm.ts')],
+  referrers: ['List what refers to an image', () => import('./commands/referrers.ts')],
 }
 
 const others: Readonly<Record<string, Entry>> = {
@@ -43,6 +54,8 @@ const others: Readonly<Record<string, Entry>> = {
 
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
+  attach: 'artifact attach',
+  'artifact discover': 'referrers',
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',

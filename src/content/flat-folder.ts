@@ -17,7 +17,7 @@ import { writeNewFile } from './write-stream.ts'
 
 /**
  * skopeo's `dir:` (containers/image, directory transport): one image in a folder. `manifest.json` is the root, `<hex>.manifest.json`
- * a manifest below it, `<hex>` a blob. Names mean nothing here; the last that is given makes its manifest the root.
+ * a manifest below it, `<hex>` a blob. The image has no name: whatever is named becomes the root.
  */
 export interface FlatFolder extends ImageSource, ImageSink {
   readonly folder: string
@@ -55,11 +55,17 @@ class Folder implements FlatFolder {
     return join(this.folder, `${digestHex(descriptor.digest)}${isManifestLike(descriptor) ? '.manifest.json' : ''}`)
   }
 
-  async resolve(): Promise<Descriptor> {
+  async resolve(reference: string): Promise<Descriptor> {
     const bytes = this.#root()
     if (bytes === undefined)
       throw new GantryError('not_found', 'NO_IMAGE', `Cannot open "${this.folder}": it has no manifest.json`)
-    return { mediaType: parseManifestOrIndex(bytes).mediaType, digest: digestOf(bytes), size: bytes.length }
+    const descriptor = { mediaType: parseManifestOrIndex(bytes).mediaType, digest: digestOf(bytes), size: bytes.length }
+    if (reference === '' || reference === descriptor.digest) return descriptor
+    throw new GantryError(
+      'not_found',
+      'NAME_UNKNOWN',
+      `Cannot find "${reference}": "${this.folder}" has one image without a name`,
+    )
   }
 
   async has(descriptor: Descriptor): Promise<boolean> {
