@@ -36,6 +36,21 @@ const containers: Readonly<Record<string, Entry>> = {
   stop: ['Stop running containers', () => import('./commands/stop.ts')],
 }
 
+const tools: Readonly<Record<string, Entry>> = {
+  'artifact attach': ['Attach files to an image', () => import('./commands/artifact-attach.ts')],
+  'artifact pull': ['Download the files of an artifact', () => import('./commands/artifact-pull.ts')],
+  'artifact push': ['Upload files as an artifact', () => import('./commands/artifact-push.ts')],
+  'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+  'manifest add': ['Add an image to a manifest list', () => import('./commands/manifest-add.ts')],
+  'manifest annotate': ['Change what a manifest list says', () => import('./commands/manifest-annotate.ts')],
+  'manifest create': ['Make a manifest list of images', () => import('./commands/manifest-create.ts')],
+  'manifest inspect': ['Show a manifest or manifest list', () => import('./commands/manifest-inspect.ts')],
+  'manifest push': ['Upload a manifest list and its images', () => import('./commands/manifest-push.ts')],
+  'manifest remove': ['Take images out of a manifest list', () => import('./commands/manifest-remove.ts')],
+  'manifest rm': ['Remove manifest lists', () => import('./commands/manifest-rm.ts')],
+  referrers: ['List what refers to an image', () => import('./commands/referrers.ts')],
+}
+
 const others: Readonly<Record<string, Entry>> = {
   'builder prune': ['Forget cached steps of builds', () => import('./commands/builder-prune.ts')],
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
@@ -56,6 +71,8 @@ const nouns: Readonly<Record<string, Entry>> = {
 
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
+  attach: 'artifact attach',
+  'artifact discover': 'referrers',
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',
@@ -81,7 +98,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...nouns }
+const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others, ...nouns }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -105,12 +122,13 @@ export const similarCommands = (word: string): readonly string[] =>
 export const overview = (): string => {
   const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
     `${title}:\n${Object.entries(entries)
-      .map(([name, [summary]]) => `  ${name.padEnd(17)}${summary}`)
+      .map(([name, [summary]]) => `  ${name.padEnd(18)}${summary}`)
       .join('\n')}`
   return [
     'Usage:  gantry [OPTIONS] COMMAND',
     'Build, pull, push, run and host container images, without a daemon.',
     section('Images', images),
+    section('Image tools', tools),
     section('Containers', containers),
     section('Registries and system', others),
     `Global options:

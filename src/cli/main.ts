@@ -52,6 +52,7 @@ const main = async (words: readonly string[]): Promise<number> => {
 const ownRegistryFlags = (
   values: Readonly<Record<string, unknown>>,
 ): { readonly 'tls-verify'?: boolean; readonly 'plain-http'?: boolean } => ({
+  ...(values['insecure'] === true ? { 'tls-verify': false } : {}),
   ...(typeof values['tls-verify'] === 'boolean' ? { 'tls-verify': values['tls-verify'] } : {}),
   ...(typeof values['plain-http'] === 'boolean' ? { 'plain-http': values['plain-http'] } : {}),
 })

@@ -5,7 +5,6 @@ export { createCredentialStore, type CredentialStoreOptions } from './credential
 export { createRouter } from './mirrors/router.ts'
 export { download } from './download.ts'
 export { login } from './login.ts'
-export { referrersTag } from './referrers.ts'
 export { createUploadJournal } from './upload-journal.ts'
 export type {
   CredentialSource,

@@ -11,7 +11,7 @@ import { refuse, startFaultyRegistry, type FaultyRegistry } from '../testing/fau
 import { done, type PeerRequest } from '../testing/http-peer.ts'
 import { createRegistryClient, type RegistryClientOptions } from './client.ts'
 import type { RemoteRepository, RepositoryOptions } from './interfaces.ts'
-import { referrersTag } from './referrers.ts'
+import { referrersTag } from '../oci/referrer.ts'
 
 const open = (
   registry: FaultyRegistry,

@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream/promises'
 import { saveImages } from '../../engine/images/save.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { defineCommand } from '../command.ts'
-import { writeOutput } from '../output-file.ts'
+import { writeOutput } from '../../lib/output-file.ts'
 import { onePlatform } from '../platforms.ts'
 
 export const command = defineCommand({
