@@ -12,10 +12,10 @@ import {
   type Reference,
 } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { localImages } from './lookup.ts'
 
-export interface PushOptions extends Abortable {
+export interface PushOptions extends Abortable, CompressionOptions {
   readonly onEvent?: (event: CopyEvent) => void
 }
 
@@ -23,6 +23,9 @@ export interface PushResult {
   readonly reference: Reference
   readonly target: Descriptor
 }
+
+/** Blobs under way at a time: a registry takes as long for a small one as for its rights, its file and its answer. */
+const uploads = 8
 
 /** Uploads a local image under its own name: blobs that the registry lacks, then manifests, then the tag. */
 export const pushImage = async (engine: Engine, text: string, options: PushOptions = {}): Promise<PushResult> => {
@@ -60,6 +63,7 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
     platform: 'all',
     // of a multi-platform image what is here
     sparse: 'reduce',
+    limit: uploads,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
   })

@@ -1,11 +1,15 @@
 import { writeArchive } from '../../content/archive/write-archive.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { findImage } from './lookup.ts'
 
 /** Images as one archive that is an OCI archive and a docker archive at once; by ID they have no name in it. */
-export const saveImages = async (engine: Engine, texts: readonly string[], options: Abortable = {}): Promise<ByteStream> => {
+export const saveImages = async (
+  engine: Engine,
+  texts: readonly string[],
+  options: Abortable & CompressionOptions = {},
+): Promise<ByteStream> => {
   const store = await engine.content()
   const images = []
   for (const text of texts) {
