@@ -73,6 +73,14 @@ export interface ResumableSink {
   writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: TransferOptions): Promise<void>
 }
 
+/**
+ * A sink that refuses a manifest whose blobs it lacks, as registries do (distribution-spec §Pushing Manifests): one that it has stands
+ * for its blobs. Not so an index, which may be sparse.
+ */
+export interface WholeSink {
+  readonly manifestsAreWhole: true
+}
+
 /** A source that hands out small content at once: manifests, indexes, configs. */
 export interface SmallBlobReader {
   /** The verified bytes; `not_found` when there are none, `resource_exhausted` above `limit` bytes (default 4 MiB). */

@@ -1,4 +1,4 @@
-import type { ImageSink, ImageSource, MountingSink, ResumableSink } from '../content/interfaces.ts'
+import type { ImageSink, ImageSource, MountingSink, ResumableSink, WholeSink } from '../content/interfaces.ts'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -65,7 +65,8 @@ export interface RawManifest {
  * inside: an `open` stream goes on where its connection broke, `writeFrom` where the registry says that it stopped. `write` of a
  * blob is not repeated once its stream has been read from.
  */
-export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, ResumableSink, TagLister, ReferrerLister {
+export interface RemoteRepository
+  extends ImageSource, ImageSink, MountingSink, ResumableSink, WholeSink, TagLister, ReferrerLister {
   /** `docker.io` or `host:port`. */
   readonly domain: string
   readonly path: string

@@ -28,6 +28,7 @@ const cacheLimit = 16 * 1024 * 1024
 export class Repository implements RemoteRepository, PushTimes {
   readonly domain: string
   readonly path: string
+  readonly manifestsAreWhole = true
   readonly #context: RepositoryContext
   readonly #manifests = new Map<Digest, RawManifest>()
   #cached = 0

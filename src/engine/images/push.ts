@@ -11,12 +11,12 @@ import {
   type Reference,
 } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { localImages } from './lookup.ts'
 import { imageForPlatform } from './platforms.ts'
 import { pushTarget } from './push-target.ts'
 
-export interface PushOptions extends Abortable {
+export interface PushOptions extends Abortable, CompressionOptions {
   /** Only the image for this platform, and no index. */
   readonly platform?: Platform
   /** Of an index that is here in part: fetch the rest from the repositories that local names say it is in. */

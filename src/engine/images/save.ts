@@ -3,10 +3,10 @@ import type { DiskStore } from '../../content/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Platform } from '../../oci/descriptor.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { findImage } from './lookup.ts'
 
-export interface SaveOptions extends Abortable {
+export interface SaveOptions extends Abortable, CompressionOptions {
   /** Only the image for this platform, without the index; default: all of an index that is here. */
   readonly platform?: Platform
 }
