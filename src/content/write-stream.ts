@@ -3,7 +3,7 @@ import { open, rm } from 'node:fs/promises'
 import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 
-const batchSize = 1 << 20
+const batchSize = 512 * 1024
 
 /** Batches that nobody fills just now: they are used again, since many small blobs would leave one each for the garbage collector. */
 const spares: Buffer[] = []
@@ -14,7 +14,7 @@ const dropBatch = (batch: Buffer | undefined): void => {
 }
 
 /**
- * Writes a stream into an open file from byte `position` on; answers the number of bytes. Chunks are gathered into batches of 1 MiB
+ * Writes a stream into an open file from byte `position` on; answers the number of bytes. Chunks are gathered into batches of 512 KiB
  * that a thread writes while the next one is filled and hashed, so that sha256 sets the pace and not the disk. `onChunk` sees each
  * chunk before it is kept, and may refuse it by throwing. What came before an error is in the file.
  */

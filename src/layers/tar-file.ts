@@ -7,7 +7,7 @@ import { writeAllSync } from './synced-files.ts'
 
 /** Inflating, hashing and parsing go piece by piece so that each finds the bytes in the processor's cache; writing is done in large blocks. */
 const pieceSize = 256 * 1024
-const blockSize = 1024 * 1024
+const blockSize = 512 * 1024
 /** Bytes after which the disk is set to work, so that little is left to wait for in the end. */
 const flushSize = 32 * 1024 * 1024
 
