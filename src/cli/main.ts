@@ -3,9 +3,14 @@ import { commandHelp, type CommandSpec } from './command.ts'
 import { findCommand, overview, similarCommands } from './commands.ts'
 import { createContext, globalFlags } from './context.ts'
 import { parseFlags } from './flags.ts'
-import { reportError } from './report-error.ts'
+import { describeError } from './report-error.ts'
+import { standardStreams } from './standard-streams.ts'
+
+export { isVerb } from './commands.ts'
 
 const usageError = (message: string, hint: string): GantryError => new GantryError('invalid_argument', 'USAGE', message, { hint })
+
+const streams = standardStreams()
 
 const main = async (words: readonly string[]): Promise<number> => {
   const global = parseFlags(globalFlags, words, true)
@@ -13,7 +18,7 @@ const main = async (words: readonly string[]): Promise<number> => {
   if (global.values.version === true) return await main(['version'])
   if (first === undefined || first === 'help' || (global.values.help === true && first === undefined)) {
     const topic = findCommand(global.args.slice(1))
-    process.stdout.write(`${topic === undefined ? overview() : commandHelp((await topic.load()).command)}\n`)
+    streams.write('stdout', `${topic === undefined ? overview() : commandHelp((await topic.load()).command)}\n`)
     return 0
   }
   const found = findCommand(global.args)
@@ -27,21 +32,20 @@ const main = async (words: readonly string[]): Promise<number> => {
   }
   const command = (await found.load()).command
   const failureStatus = command.failureStatus ?? 1
-  const controller = new AbortController()
   try {
     if (wantsHelp(command, found.rest)) {
-      process.stdout.write(`${commandHelp(command)}\n`)
+      streams.write('stdout', `${commandHelp(command)}\n`)
       return 0
     }
     const { values, args } = parseFlags(command.flags, found.rest, command.passThrough)
     const [least, most] = command.arity
     if (args.length < least || args.length > most)
       throw usageError(`'gantry ${found.name}' ${arityText(least, most)}`, `usage: gantry ${command.usage}`)
-    const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, controller)
+    const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, streams)
     await using _engine = context.engine
     return (await command.run(context, args, values)) ?? 0
   } catch (error) {
-    reportError(error, global.values.debug === true, found.name)
+    streams.write('stderr', `${describeError(error, global.values.debug === true, found.name)}\n`)
     return exitStatusOf(error, failureStatus)
   }
 }
@@ -76,13 +80,17 @@ const arityText = (least: number, most: number): string => {
   return most === Infinity ? `requires at least ${count(least)}` : `requires ${least} to ${count(most)}`
 }
 
-const start = async (): Promise<void> => {
+/** Runs a command line to its end and sets the exit status of the process. */
+export const start = async (words: readonly string[]): Promise<void> => {
   try {
-    process.exitCode = await main(process.argv.slice(2))
+    process.exitCode = await main(words)
   } catch (error) {
-    reportError(error, process.argv.includes('--debug'))
+    streams.write('stderr', `${describeError(error, words.includes('--debug'))}\n`)
     process.exitCode = exitStatusOf(error, 1)
   }
 }
 
-void start()
+/** Ends the process after `start`: at once, since taking everything in it apart takes milliseconds, if nothing is left to write. */
+export const leave = (): void => {
+  if (streams.isFlushed()) process.exit()
+}

@@ -1,4 +1,5 @@
-import { access, readdir, readFile, rename } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { readdir, rename } from 'node:fs/promises'
 import { createRing, RingWriter } from '../lib/byte-ring.ts'
 import { parseJson, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
@@ -38,14 +39,19 @@ export class TarLayers {
   readonly workspace: Workspace
   readonly folder: string
   readonly #maxTarSize: number
-  readonly #workers: WorkerPool
+  readonly #options: TarLayersOptions
+  #pool: WorkerPool | undefined
 
   constructor(options: TarLayersOptions) {
     this.folder = options.folder
     this.#maxTarSize = options.maxTarSize ?? Infinity
     this.paths = layerPaths(options.folder)
     this.workspace = new Workspace(this.paths.temporary)
-    this.#workers = options.workers ?? createLayerWorkers()
+    this.#options = options
+  }
+
+  get #workers(): WorkerPool {
+    return (this.#pool ??= this.#options.workers ?? createLayerWorkers())
   }
 
   /** Runs a job of a worker, at most one per core at once; a job that fails leaves nothing. */
@@ -59,13 +65,7 @@ export class TarLayers {
   }
 
   async has(id: DiffId): Promise<boolean> {
-    try {
-      await access(this.paths.layer(id))
-      return true
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false
-      throw error
-    }
+    return statSync(this.paths.layer(id), { throwIfNoEntry: false }) !== undefined
   }
 
   async info(id: DiffId): Promise<StoredInfo> {
@@ -137,7 +137,7 @@ export class TarLayers {
 
   async #find(id: DiffId): Promise<StoredInfo | undefined> {
     try {
-      return parseJson(await readFile(this.paths.info(id)), `the facts of layer "${id}"`) as StoredInfo
+      return parseJson(readFileSync(this.paths.info(id)), `the facts of layer "${id}"`) as StoredInfo
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined
       throw error

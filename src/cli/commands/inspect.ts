@@ -2,7 +2,7 @@ import { inspectContainer } from '../../engine/containers/inspect.ts'
 import { inspectImage } from '../../engine/images/inspect.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import { defineCommand, type CliContext } from '../command.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'inspect [OPTIONS] NAME|ID [NAME|ID...]',
@@ -22,11 +22,11 @@ export const command = defineCommand({
         found.push(await inspectOne(context, name, flags.type))
       } catch (error) {
         failed = true
-        reportError(error, false, 'inspect')
+        context.warn(describeError(error, false, 'inspect'))
       }
     }
     const { formatInspect } = await import('../render/format.ts')
-    context.stdout.write(formatInspect(flags.format, found))
+    context.write(formatInspect(flags.format, found))
     return failed ? 1 : 0
   },
 })

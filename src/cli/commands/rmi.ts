@@ -1,6 +1,6 @@
 import { removeImage } from '../../engine/images/remove.ts'
 import { defineCommand } from '../command.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'rmi [OPTIONS] IMAGE [IMAGE...]',
@@ -20,7 +20,7 @@ export const command = defineCommand({
         if (removed.deleted !== undefined) context.print(`Deleted: ${removed.deleted}`)
       } catch (error) {
         failed = true
-        reportError(error, false, 'rmi')
+        context.warn(describeError(error, false, 'rmi'))
       }
     }
     return failed ? 1 : 0
