@@ -2,7 +2,7 @@ export { createRegistryClient, type RegistryClientOptions } from './client.ts'
 export { parseLoginTarget } from './credentials/key.ts'
 export { parseStorage, type Storage, type Stored } from './credentials/storage.ts'
 export { createCredentialStore, type CredentialStoreOptions } from './credentials/store.ts'
-export { createRouter } from './mirrors/router.ts'
+export { createRouter, routingFiles } from './mirrors/router.ts'
 export { login } from './login.ts'
 export { referrersTag } from './referrers.ts'
 export type {
