@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { formatDuration } from '../lib/duration.ts'
 import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
+import { Leases } from '../lib/leases.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
 import type { RuntimeTools } from '../runtime/detect-runtime.ts'
@@ -49,20 +50,24 @@ export class Engine implements AsyncDisposable {
   readonly content: () => Promise<DiskStore>
   readonly layers: () => Promise<LayerStore>
   readonly registry: () => Promise<RegistryClient>
+  /** What this process relies on in either store. */
+  readonly leases: Leases
   /** The OCI runtime and conmon of this machine. */
   readonly runtime: () => Promise<RuntimeTools>
   #registryOpened = false
 
   constructor(options: EngineOptions) {
     this.options = options
+    this.leases = new Leases(this.path('leases'))
     this.content = once(async () => {
       const { openDiskStore } = await import('../content/disk-store/disk-store.ts')
-      return await openDiskStore({ folder: this.path('content') })
+      return await openDiskStore({ folder: this.path('content'), leases: this.leases })
     })
     this.layers = once(async () => {
       const { openLayerStore } = await import('../layers/open.ts')
       return await openLayerStore({
         root: options.root,
+        leases: this.leases,
         ...(options.storageDriver === undefined ? {} : { driver: options.storageDriver }),
       })
     })
@@ -71,7 +76,8 @@ export class Engine implements AsyncDisposable {
       return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
-      const { createRegistryClient, createCredentialStore, createRouter } = await import('../remote/index.ts')
+      const { createRegistryClient, createCredentialStore, createRouter, createUploadJournal } =
+        await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
         credentials: createCredentialStore(options.environment, {
@@ -79,6 +85,7 @@ export class Engine implements AsyncDisposable {
           ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
         }),
         routing: createRouter(options.environment),
+        uploads: createUploadJournal({ folder: this.path('uploads'), now: options.now }),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),

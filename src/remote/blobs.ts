@@ -1,4 +1,4 @@
-import type { ByteRange } from '../content/interfaces.ts'
+import type { ByteRange, TransferOptions } from '../content/interfaces.ts'
 import { verified } from '../content/verify.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
@@ -52,17 +52,17 @@ export const hasBlob = async (
 export const openBlob = async (
   context: RepositoryContext,
   descriptor: Descriptor,
-  { signal, range }: Abortable & { readonly range?: ByteRange } = {},
+  { signal, range, onRetry }: TransferOptions & { readonly range?: ByteRange } = {},
 ): Promise<ByteStream> => {
   const start = range?.start ?? 0
   const end = Math.min(range?.end ?? descriptor.size, descriptor.size)
-  const part: Part = { context, descriptor, end, ...(signal && { signal }) }
+  const part: Part = { context, descriptor, end, ...(signal && { signal }), ...(onRetry && { onRetry }) }
   if (start >= end && range !== undefined) return nothing()
   const bytes = resuming(part, start, await request(part, start))
   return range === undefined ? verified(bytes, descriptor) : bytes
 }
 
-interface Part extends Abortable {
+interface Part extends TransferOptions {
   readonly context: RepositoryContext
   readonly descriptor: Descriptor
   readonly end: number
@@ -81,7 +81,7 @@ interface Answer {
 }
 
 /** Asks for the bytes from `start` on. An answer with all the bytes is as good. */
-const request = async ({ context, descriptor, end, signal }: Part, start: number): Promise<Answer> => {
+const request = async ({ context, descriptor, end, signal, onRetry }: Part, start: number): Promise<Answer> => {
   const { digest, size } = descriptor
   const isPart = start > 0 || end < size
   const response = await context.registry.send({
@@ -94,6 +94,7 @@ const request = async ({ context, descriptor, end, signal }: Part, start: number
     accept: isPart ? [200, 206, 416] : [200],
     purpose: purpose(context, 'pull', `download "${digest}" from`),
     ...(signal && { signal }),
+    ...(onRetry && { onRetry }),
   })
   const refuse = (reason: string): GantryError => {
     response.discard()
@@ -121,7 +122,7 @@ const isPacked = (response: HttpResponse, { mediaType, size }: Descriptor): bool
 
 /** Passes chunks on as they come, and asks anew from where it stopped when a connection breaks or an answer ends early. */
 async function* resuming(part: Part, start: number, first: Answer): ByteStream {
-  const { context, descriptor, end, signal } = part
+  const { context, descriptor, end } = part
   // more than the whole is for verified() to refuse
   const limit = end < descriptor.size ? end : Number.POSITIVE_INFINITY
   let offset = start
@@ -151,7 +152,7 @@ async function* resuming(part: Part, start: number, first: Answer): ByteStream {
       if (attempt === 1) throw failure
       return await request(part, offset)
     }
-    answer = await context.registry.retry(again, { ...(signal && { signal }) })
+    answer = await context.registry.retry(again, part)
   }
 }
 

@@ -6,6 +6,7 @@ import { RoutedRepository, type RoutedPlaces } from './mirrors/routed-repository
 import { listPages, listStrings, pageSize } from './pages.ts'
 import { RegistryPool, type RegistryPoolOptions, type Server } from './registry-pool.ts'
 import { Repository } from './repository.ts'
+import { searchIndex } from './search.ts'
 
 export type { RegistryClient } from './interfaces.ts'
 
@@ -73,6 +74,11 @@ export const createRegistryClient = (options: RegistryClientOptions = {}): Regis
       })
       return await listStrings(pages, 'repositories', limit)
     },
+    search: async (domain, term, request) =>
+      await searchIndex(pool.get(await serverOf(domain)), term, {
+        ...request,
+        ...(options.plainHttp !== undefined && { plainHttp: options.plainHttp }),
+      }),
     check: async (domain, asked, { signal } = {}) => {
       let kept = asked
       // oxlint-disable-next-line require-await

@@ -71,8 +71,9 @@ const hintOf = (
   if (kind !== 'unauthenticated' && kind !== 'permission_denied') return undefined
   if (purpose.action === 'login') return 'check the user name and the password or access token'
   if (purpose.action === 'catalog' && user === undefined) return `log in: gantry login ${domain}`
-  if (user !== undefined) return `check the name "${purpose.name}", and what ${user} may do at ${domain}`
-  return `check the name "${purpose.name}", or log in: gantry login ${domain}`
+  if (user !== undefined)
+    return `you are logged in to ${domain} with ${user}: check the name "${purpose.name}", and what that account may do`
+  return `you are not logged in to ${domain}: check the name "${purpose.name}", or log in: gantry login ${domain}`
 }
 
 /** A refusal as an error. `detail` holds `status`, the registry's `errors`, `retryAfter` in milliseconds and the `limit` of its pulls. `user` is who was logged in. */

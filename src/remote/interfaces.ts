@@ -1,4 +1,4 @@
-import type { ImageSink, ImageSource, MountingSink, ResumableSink } from '../content/interfaces.ts'
+import type { ImageSink, ImageSource, MountingSink, ResumableSink, WholeSink } from '../content/interfaces.ts'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -43,6 +43,12 @@ export interface TagLister {
   tags(options?: Abortable & { readonly limit?: number }): Promise<readonly string[]>
 }
 
+/** A repository that can say when a tag was pushed. */
+export interface PushTimes {
+  /** When the tag was pushed last; undefined where the registry does not say so, which most do not. */
+  pushed(tag: string, options?: Abortable): Promise<Date | undefined>
+}
+
 export interface ReferrerLister {
   /** Manifests whose subject is the digest, which itself need not exist (distribution-spec §Listing Referrers). */
   referrers(subject: Digest, options?: Abortable & { readonly artifactType?: string }): Promise<readonly Descriptor[]>
@@ -59,7 +65,8 @@ export interface RawManifest {
  * inside: an `open` stream goes on where its connection broke, `writeFrom` where the registry says that it stopped. `write` of a
  * blob is not repeated once its stream has been read from.
  */
-export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, ResumableSink, TagLister, ReferrerLister {
+export interface RemoteRepository
+  extends ImageSource, ImageSink, MountingSink, ResumableSink, WholeSink, TagLister, ReferrerLister {
   /** `docker.io` or `host:port`. */
   readonly domain: string
   readonly path: string
@@ -78,11 +85,26 @@ export interface RepositoryOptions {
   readonly shown?: { readonly domain: string; readonly path: string }
 }
 
+/** An image that a search found; the name is as the index gives it, without the host. */
+export interface SearchResult {
+  readonly name: string
+  readonly description: string
+  readonly stars: number
+  readonly isOfficial: boolean
+  readonly isAutomated: boolean
+}
+
 /** Registries, through one pool of connections. A `domain` that is no host is an `invalid_argument` error. Secrets appear in no error and no URL that it reports. */
 export interface RegistryClient extends Disposable {
   repository(name: { readonly domain: string; readonly path: string }, options?: RepositoryOptions): RemoteRepository
   /** Names of a registry's repositories, where it lists them (distribution's `_catalog`); `unsupported` or denied elsewhere. */
   catalog(domain: string, options?: Abortable & { readonly limit?: number }): Promise<readonly string[]>
+  /** Images that an index finds for a term, at most `limit`; undefined if it has no search. */
+  search(
+    domain: string,
+    term: string,
+    options: Abortable & { readonly limit: number },
+  ): Promise<readonly SearchResult[] | undefined>
   /**
    * Asks the registry whether it knows these credentials: `unauthenticated` if not. Nothing is remembered. Answers what to keep:
    * the token that a token server gives out in place of the password, where it does, else the same.

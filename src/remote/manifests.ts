@@ -43,7 +43,7 @@ const wrongDigest = (what: string, expected: Digest, actual: Digest): GantryErro
 
 /** What HEAD tells, which does not count against pull limits. Where that is not all, GET has to be asked. */
 export type HeadResult =
-  | { readonly kind: 'found'; readonly descriptor: Descriptor }
+  | { readonly kind: 'found'; readonly descriptor: Descriptor; readonly modified?: Date }
   | { readonly kind: 'absent' }
   /** No Docker-Content-Digest, no known Content-Type, HEAD not supported. */
   | { readonly kind: 'unclear' }
@@ -74,7 +74,12 @@ export const headManifest = async (
   if (isDigest(reference) && digestAlgorithm(reference) === digestAlgorithm(digest) && digest !== reference)
     throw wrongDigest(purpose.what, reference, digest)
   if (!(isManifestType(mediaType) || isIndexType(mediaType)) || !(size > 0 && size <= manifestLimit)) return { kind: 'unclear' }
-  return { kind: 'found', descriptor: { mediaType, digest: isDigest(reference) ? reference : digest, size } }
+  const modified = new Date(response.header('last-modified') ?? '')
+  return {
+    kind: 'found',
+    descriptor: { mediaType, digest: isDigest(reference) ? reference : digest, size },
+    ...(Number.isNaN(modified.getTime()) ? {} : { modified }),
+  }
 }
 
 /** The manifest, verified: against the reference if that is a digest, else against what the registry says. Undefined if there is none. */

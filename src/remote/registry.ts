@@ -1,4 +1,5 @@
-import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import type { TransferOptions } from '../content/interfaces.ts'
+import type { ByteStream } from '../lib/bytes.ts'
 import { GantryError, isGantryError, messageOf } from '../lib/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../lib/http/client.ts'
 import { parseWarnings } from '../lib/http/warning.ts'
@@ -13,6 +14,7 @@ import type { CredentialSource, Credentials } from './interfaces.ts'
 import { describeLimit, isRunningOut, parseRateLimit } from './rate-limit.ts'
 import type { EndpointSettings } from './mirrors/route.ts'
 import { refuseDowngrade, resolveLocation, sendFollowing } from './redirect.ts'
+import type { UploadJournal } from './upload-journal.ts'
 
 export interface RegistryOptions extends Security {
   readonly http: HttpClient
@@ -31,9 +33,11 @@ export interface RegistryOptions extends Security {
   readonly attempts?: number
   /** Milliseconds before the second of them. Default 250. */
   readonly retryDelay?: number
+  /** Where uploads are kept that a later process may go on with. */
+  readonly uploads?: UploadJournal
 }
 
-export interface RegistryRequest extends Abortable {
+export interface RegistryRequest extends Pick<TransferOptions, 'signal' | 'onRetry'> {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Below `/v2/`, or what the registry gave by `locate`. */
   readonly url: string | URL
@@ -81,6 +85,10 @@ export class Registry {
     })
   }
 
+  get uploads(): UploadJournal | undefined {
+    return this.#options.uploads
+  }
+
   /** Answers once the headers of an accepted status have come; the body must be read or discarded. */
   async send(request: RegistryRequest): Promise<HttpResponse> {
     const once = async (): Promise<HttpResponse> => {
@@ -94,7 +102,9 @@ export class Registry {
   /** Repeats what fails by chance, with growing waits or those that the registry asks for; `retryable` may know better. */
   async retry<T>(
     call: (attempt: number) => Promise<T>,
-    options: Abortable & { readonly retryable?: (error: unknown) => boolean | undefined } = {},
+    options: Pick<TransferOptions, 'signal' | 'onRetry'> & {
+      readonly retryable?: (error: unknown) => boolean | undefined
+    } = {},
   ): Promise<T> {
     const { attempts, retryDelay, onRetry } = this.#options
     return await retry(call, {
@@ -102,7 +112,10 @@ export class Registry {
       ...(attempts !== undefined && { attempts }),
       ...(retryDelay !== undefined && { delay: retryDelay }),
       retryable: (error) => options.retryable?.(error) ?? isTransient(error, this.#reached),
-      onRetry: (error, wait) => onRetry?.(messageOf(error), wait),
+      onRetry: (error, wait) => {
+        onRetry?.(messageOf(error), wait)
+        options.onRetry?.(messageOf(error), wait)
+      },
     })
   }
 

@@ -1,4 +1,4 @@
-import type { ByteRange } from '../content/interfaces.ts'
+import type { ByteRange, TransferOptions } from '../content/interfaces.ts'
 import { verified } from '../content/verify.ts'
 import { collect, streamOf, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
@@ -9,7 +9,7 @@ import { isIndexType, isManifestType } from '../oci/media-type.ts'
 import { hasBlob, openBlob } from './blobs.ts'
 import { createContext, purpose, type RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
-import type { RawManifest, RemoteRepository, RepositoryOptions } from './interfaces.ts'
+import type { PushTimes, RawManifest, RemoteRepository, RepositoryOptions } from './interfaces.ts'
 import { findManifest, getManifest, headManifest, putManifest, removeManifest } from './manifests.ts'
 import { mountBlob } from './mount.ts'
 import { listPages, listStrings, pageSize } from './pages.ts'
@@ -25,9 +25,10 @@ const isManifest = ({ mediaType }: Descriptor): boolean => isManifestType(mediaT
 const cacheLimit = 16 * 1024 * 1024
 
 /** A repository of a registry as a source and a sink. */
-export class Repository implements RemoteRepository {
+export class Repository implements RemoteRepository, PushTimes {
   readonly domain: string
   readonly path: string
+  readonly manifestsAreWhole = true
   readonly #context: RepositoryContext
   readonly #manifests = new Map<Digest, RawManifest>()
   #cached = 0
@@ -62,7 +63,7 @@ export class Repository implements RemoteRepository {
     return raw !== undefined && this.#keep(raw) === raw
   }
 
-  async open(descriptor: Descriptor, options: Abortable & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
+  async open(descriptor: Descriptor, options: TransferOptions & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
     if (!isManifest(descriptor)) return await openBlob(this.#context, descriptor, options)
     const { bytes } = await this.manifest(descriptor.digest, options)
     return options.range === undefined
@@ -75,7 +76,11 @@ export class Repository implements RemoteRepository {
     await this.#write(descriptor, { open: async () => bytes, once: true }, options)
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options?: TransferOptions,
+  ): Promise<void> {
     await this.#write(descriptor, { open, once: false }, options)
   }
 
@@ -111,6 +116,12 @@ export class Repository implements RemoteRepository {
       ...(options.signal && { signal: options.signal }),
     })
     return await listStrings(pages, 'tags', options.limit)
+  }
+
+  /** `Last-Modified` of HEAD, which is not in the spec. */
+  async pushed(tag: string, options?: Abortable): Promise<Date | undefined> {
+    const head = await headManifest(this.#context, tag, options)
+    return head.kind === 'found' ? head.modified : undefined
   }
 
   async referrers(subject: Digest, options?: Abortable & { readonly artifactType?: string }): Promise<readonly Descriptor[]> {
@@ -158,7 +169,7 @@ export class Repository implements RemoteRepository {
     return response.status !== 404
   }
 
-  async #write(descriptor: Descriptor, source: UploadSource, options: Abortable = {}): Promise<void> {
+  async #write(descriptor: Descriptor, source: UploadSource, options: TransferOptions = {}): Promise<void> {
     const { digest } = descriptor
     if (isManifest(descriptor)) {
       const bytes = await collect(verified(await source.open(0), descriptor), manifestLimit, `the manifest "${digest}"`)

@@ -6,7 +6,8 @@ import { GantryError, isGantryError } from '../../lib/errors.ts'
 import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
-import { pullImage } from '../images/pull.ts'
+import { platformWarning } from '../images/platform-warning.ts'
+import { pullImage, type PullResult } from '../images/pull.ts'
 import { unpackImage } from '../images/unpack.ts'
 import type { CreateOptions } from './create-options.ts'
 import { randomName } from './names.ts'
@@ -16,6 +17,7 @@ export interface CreateReport extends Abortable {
   /** Called before an image that is not here is pulled. */
   readonly onPull?: () => void
   readonly onEvent?: (event: CopyEvent) => void
+  readonly onPulled?: (result: PullResult) => void
   readonly onWarning?: (message: string) => void
 }
 
@@ -33,13 +35,14 @@ export const createContainer = async (
       'NAME_INVALID',
       `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`,
     )
-  const found = await imageFor(engine, options, report)
   const store = await engine.content()
   // nobody collects the image between finding it and the record that uses it
   await using _lease = await store.lease()
+  const found = await imageFor(engine, options, report)
   const layers = await engine.layers()
   await unpackImage(layers, store, found.image, report)
-  warnOfPlatform(engine, found.image, options, report)
+  const warning = options.platform === undefined ? platformWarning(found.image.config, engine.options.platform) : undefined
+  if (warning !== undefined) report.onWarning?.(warning)
   const id = randomBytes(32).toString('hex')
   const record: ContainerRecord = {
     id,
@@ -58,39 +61,19 @@ export const createContainer = async (
 }
 
 const imageFor = async (engine: Engine, options: CreateOptions, report: CreateReport): Promise<FoundImage> => {
+  const choice = options.platform === undefined ? {} : { platform: options.platform }
   if (options.pull !== 'always') {
     try {
-      const found = await findImage(engine, options.image)
-      if (options.platform === undefined || matches(found.image, options.platform)) return found
+      const found = await findImage(engine, options.image, choice)
+      const store = await engine.content()
+      if (await store.has(found.target)) return found
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }
-    if (options.pull === 'never')
-      throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
     report.onPull?.()
   }
-  await pullImage(engine, options.image, { ...report, ...(options.platform === undefined ? {} : { platform: options.platform }) })
-  return await findImage(engine, options.image)
-}
-
-const matches = (image: Image, platform: NonNullable<CreateOptions['platform']>): boolean =>
-  image.config.os === platform.os &&
-  image.config.architecture === platform.architecture &&
-  (platform.variant ?? image.config.variant) === image.config.variant
-
-const warnOfPlatform = (engine: Engine, image: Image, options: CreateOptions, report: CreateReport): void => {
-  const host = engine.options.platform
-  const { os, architecture, variant } = image.config
-  if (options.platform !== undefined || (os === host.os && architecture === host.architecture)) return
-  const name = (platform: {
-    readonly os: string
-    readonly architecture: string
-    readonly variant?: string | undefined
-  }): string =>
-    [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined && part !== '').join('/')
-  report.onWarning?.(
-    `The requested image's platform (${name({ os, architecture, variant })}) does not match the detected host platform (${name(host)}) and no specific platform was requested`,
-  )
+  report.onPulled?.(await pullImage(engine, options.image, { ...report, ...choice }))
+  return await findImage(engine, options.image, choice)
 }
 
 const specOf = (engine: Engine, id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {

@@ -44,6 +44,7 @@ const withMirrors = (error: unknown, failures: readonly Failure[]): unknown => {
  * fails is left out from then on, by whatever it fails: the rest is asked of the next. Lists of tags and referrers are the registry's.
  */
 export class RoutedRepository implements RemoteRepository {
+  readonly manifestsAreWhole = true
   readonly domain: string
   readonly path: string
   readonly #open: () => Promise<RoutedPlaces>
