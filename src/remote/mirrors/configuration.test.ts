@@ -328,6 +328,6 @@ test('hostile configuration files are read or refused', async () => {
       for (const daemon of [toml, json, `{"registry-mirrors":${json},"insecure-registries":${json}}`])
         await refused(async () => await routeByDaemon(parseDaemonJson(daemon, '/d'), 'docker.io', 'x', async () => []))
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
