@@ -71,8 +71,12 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
       throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
     report.onPull?.()
   }
-  await pullImage(engine, options.image, { ...report, ...(options.platform === undefined ? {} : { platform: options.platform }) })
-  return await findImage(engine, options.image)
+  const { target, image } = await pullImage(engine, options.image, {
+    ...report,
+    ...(options.platform === undefined ? {} : { platform: options.platform }),
+  })
+  // it is not looked up again: somebody may have taken its name away already
+  return { target, image, id: image.manifest.config.digest, names: [] }
 }
 
 const matches = (image: Image, platform: NonNullable<CreateOptions['platform']>): boolean =>
