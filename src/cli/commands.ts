@@ -1,3 +1,4 @@
+import { editDistance } from '../lib/edit-distance.ts'
 import type { CommandSpec } from './command.ts'
 
 interface CommandEntry {
@@ -9,6 +10,7 @@ type Entry = readonly [summary: string, load: CommandEntry['load']]
 
 const images: Readonly<Record<string, Entry>> = {
   build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
+  catalog: ['List the repositories of a registry', () => import('./commands/catalog.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
   'image prune': ['Remove images that are not used', () => import('./commands/image-prune.ts')],
@@ -19,7 +21,10 @@ const images: Readonly<Record<string, Entry>> = {
   push: ['Upload an image to a registry', () => import('./commands/push.ts')],
   rmi: ['Remove images', () => import('./commands/rmi.ts')],
   save: ['Save images to a tar archive', () => import('./commands/save.ts')],
+  search: ['Search Docker Hub or a registry for images', () => import('./commands/search.ts')],
   tag: ['Give an image another name', () => import('./commands/tag.ts')],
+  tags: ['List the tags of a repository in a registry', () => import('./commands/tags.ts')],
+  untag: ['Take names from an image', () => import('./commands/untag.ts')],
 }
 
 const containers: Readonly<Record<string, Entry>> = {
@@ -29,6 +34,21 @@ const containers: Readonly<Record<string, Entry>> = {
   rm: ['Remove containers', () => import('./commands/rm.ts')],
   run: ['Create and run a new container from an image', () => import('./commands/run.ts')],
   stop: ['Stop running containers', () => import('./commands/stop.ts')],
+}
+
+const tools: Readonly<Record<string, Entry>> = {
+  'artifact attach': ['Attach files to an image', () => import('./commands/artifact-attach.ts')],
+  'artifact pull': ['Download the files of an artifact', () => import('./commands/artifact-pull.ts')],
+  'artifact push': ['Upload files as an artifact', () => import('./commands/artifact-push.ts')],
+  'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+  'manifest add': ['Add an image to a manifest list', () => import('./commands/manifest-add.ts')],
+  'manifest annotate': ['Change what a manifest list says', () => import('./commands/manifest-annotate.ts')],
+  'manifest create': ['Make a manifest list of images', () => import('./commands/manifest-create.ts')],
+  'manifest inspect': ['Show a manifest or manifest list', () => import('./commands/manifest-inspect.ts')],
+  'manifest push': ['Upload a manifest list and its images', () => import('./commands/manifest-push.ts')],
+  'manifest remove': ['Take images out of a manifest list', () => import('./commands/manifest-remove.ts')],
+  'manifest rm': ['Remove manifest lists', () => import('./commands/manifest-rm.ts')],
+  referrers: ['List what refers to an image', () => import('./commands/referrers.ts')],
 }
 
 const others: Readonly<Record<string, Entry>> = {
@@ -44,12 +64,18 @@ const others: Readonly<Record<string, Entry>> = {
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
+/** Forms with a noun that are more than another name. */
+const nouns: Readonly<Record<string, Entry>> = {
+  'image inspect': ['Show everything about images as JSON', () => import('./commands/image-inspect.ts')],
+}
+
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
+  attach: 'artifact attach',
+  'artifact discover': 'referrers',
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',
-  'image inspect': 'inspect',
   'image list': 'images',
   'image load': 'load',
   'image ls': 'images',
@@ -60,6 +86,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image save': 'save',
   'image tag': 'tag',
   'system info': 'info',
+  'image untag': 'untag',
   'container inspect': 'inspect',
   'container list': 'ps',
   'container logs': 'logs',
@@ -71,7 +98,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others }
+const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others, ...nouns }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -89,29 +116,19 @@ export const findCommand = (
 
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
-  Object.keys(all).filter((name) => name.startsWith(word) || distance(name, word) <= 2)
-
-const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1))
-    row = next
-  }
-  return row[b.length] ?? 0
-}
+  Object.keys(all).filter((name) => name.startsWith(word) || editDistance(name, word, 3) <= 2)
 
 /** The text of `gantry --help`. */
 export const overview = (): string => {
   const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
     `${title}:\n${Object.entries(entries)
-      .map(([name, [summary]]) => `  ${name.padEnd(17)}${summary}`)
+      .map(([name, [summary]]) => `  ${name.padEnd(18)}${summary}`)
       .join('\n')}`
   return [
     'Usage:  gantry [OPTIONS] COMMAND',
     'Build, pull, push, run and host container images, without a daemon.',
     section('Images', images),
+    section('Image tools', tools),
     section('Containers', containers),
     section('Registries and system', others),
     `Global options:

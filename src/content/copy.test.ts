@@ -135,7 +135,7 @@ test('copy() is not_found with what there is when the platform is missing', asyn
     kind: 'not_found',
     code: 'NO_PLATFORM',
     message: /no matching manifest for linux\/s390x in the manifest list entries/,
-    hint: 'it has linux/amd64, linux/arm64/v8, linux/arm/v7',
+    hint: 'it has linux/amd64, linux/arm64/v8, linux/arm/v7: choose one with --platform',
   })
   assert.deepEqual(await set.sink.names(), [])
 })

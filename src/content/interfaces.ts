@@ -11,6 +11,14 @@ export interface ByteRange {
   readonly end?: number
 }
 
+/** What moves a blob may be told, and tell. */
+export interface TransferOptions extends Abortable {
+  /** A failure that is not the end: what it was, and milliseconds until the next attempt. */
+  readonly onRetry?: (reason: string, wait: number) => void
+  /** Bytes of the blob that have arrived by the work of another process, for which this one waits. */
+  readonly onArrived?: (offset: number) => void
+}
+
 /** Content that can be read by descriptor. */
 export interface ContentSource {
   /** True if `open` would succeed now. */
@@ -19,7 +27,7 @@ export interface ContentSource {
    * The blob's bytes. A whole blob is verified while it is read: the stream throws `data_loss` at its end when size or digest
    * differ, so nothing may be trusted before it ended. A range is not verified. `not_found` when there is none.
    */
-  open(descriptor: Descriptor, options?: Abortable & { readonly range?: ByteRange }): Promise<ByteStream>
+  open(descriptor: Descriptor, options?: TransferOptions & { readonly range?: ByteRange }): Promise<ByteStream>
 }
 
 /** A place that takes content. */
@@ -62,7 +70,15 @@ export interface ResumableSink {
    * attempt stopped. Not called where the blob is there already, be it that another process has just brought it; called again
    * with 0 if what had been kept turns out to be wrong.
    */
-  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void>
+  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: TransferOptions): Promise<void>
+}
+
+/**
+ * A sink that refuses a manifest whose blobs it lacks, as registries do (distribution-spec §Pushing Manifests): one that it has stands
+ * for its blobs. Not so an index, which may be sparse.
+ */
+export interface WholeSink {
+  readonly manifestsAreWhole: true
 }
 
 /** A source that hands out small content at once: manifests, indexes, configs. */
@@ -92,6 +108,8 @@ export interface DiskStore extends ContentStore, ImageSource, ImageSink, Resumab
   readonly folder: string
   /** All that is kept, in the order of first naming. */
   names(): Promise<readonly NamedDescriptor[]>
+  /** As `tag`, but only if the name stands for `before` now: nobody has moved or removed it meanwhile. */
+  retag(name: string, before: Digest, target: Descriptor, options?: Abortable): Promise<void>
   /** True if there was such a name, of `target` if that is given, or such a nameless digest. The content stays until it is collected. */
   untag(name: string, target?: Digest): Promise<boolean>
   /**

@@ -124,7 +124,7 @@ const noPlatform = ({ digest }: Descriptor, index: Index, platform: Platform | u
     `Cannot use "${digest}": no matching manifest for ${wanted} in the manifest list entries`,
     {
       detail: { wanted, platforms: images.map((image) => image.platform) },
-      hint: `it has ${platformsOf(images) || 'no images'}`,
+      hint: images.length === 0 ? 'it has no images' : `it has ${platformsOf(images)}: choose one with --platform`,
     },
   )
 }

@@ -30,8 +30,10 @@ export interface RegistryRepository {
   beginUpload(options?: { readonly algorithm?: DigestAlgorithm }): Promise<Upload>
   /** `not_found` for an unknown or ended upload. */
   resumeUpload(id: string): Promise<Upload>
-  /** By tag or digest. */
-  manifest(reference: string): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined>
+  /** By tag or digest; by a tag with the time when that was pushed last, where the storage knows it. */
+  manifest(
+    reference: string,
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer; readonly tagged?: Date } | undefined>
   /** Stores a manifest under its digest and the tags. The caller has validated it. */
   putManifest(bytes: Uint8Array, descriptor: Descriptor, tags: readonly string[]): Promise<void>
   /** Deletes the manifest and all tags that point at it. */

@@ -54,7 +54,7 @@ void describe('registryRequestHandler()', () => {
     // paths that mean another place to somebody
     [404, 'GET /'],
     [404, 'GET /v2/../etc/passwd'],
-    [404, 'GET /v1/search'],
+    [404, 'GET /v1/repositories'],
     [404, 'GET //v2/'],
     [400, 'GET /v2/../manifests/latest'],
     [400, 'GET /v2/../../data/manifests/latest'],

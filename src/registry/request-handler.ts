@@ -11,7 +11,7 @@ import { registryRoutes } from './routes.ts'
 const lingerTime = 2000
 
 /**
- * Answers the requests of the distribution API (distribution-spec 1.1), everything below `/v2/`; other paths are 404. Never throws:
+ * Answers the requests of the distribution API (distribution-spec 1.1), everything below `/v2/`, and `/v1/search`; other paths are 404. Never throws:
  * every error becomes an answer. For servers that do more than this one; createRegistryServer() also listens.
  */
 export const registryRequestHandler = (options: RegistryOptions): RequestListener => {

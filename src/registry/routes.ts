@@ -6,6 +6,7 @@ import { deleteBlob, getBlob, headBlob } from './routes/blobs.ts'
 import { listRepositories, listTags } from './routes/listings.ts'
 import { deleteManifest, getManifest, putManifest } from './routes/manifests.ts'
 import { getReferrers } from './routes/referrers.ts'
+import { searchRepositories } from './routes/search.ts'
 import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './routes/uploads.ts'
 
 /** Reads the parameters, asks for access, and answers. */
@@ -51,7 +52,7 @@ const reference = (text: string) => ({ reference: manifestReference(text) })
 const id = (text: string) => ({ id: text })
 const nothing = () => ({})
 
-/** The endpoints of distribution-spec §Endpoints, the busiest first. No path fits two patterns but that of an upload, which precedes blobs. */
+/** The endpoints of distribution-spec §Endpoints and Docker's search, the busiest first. No path fits two patterns but that of an upload, which precedes blobs. */
 export const registryRoutes: readonly Route<RegistryHandler>[] = [
   repositoryRoute(/^\/v2\/(.+)\/manifests\/([^/]+)$/, reference, {
     GET: ['pull', getManifest],
@@ -76,4 +77,5 @@ export const registryRoutes: readonly Route<RegistryHandler>[] = [
   repositoryRoute(/^\/v2\/(.+)\/referrers\/([^/]+)$/, digest, { GET: ['pull', getReferrers] }),
   plainRoute(/^\/v2\/?$/, [], (exchange) => exchange.json(200, {})),
   plainRoute(/^\/v2\/_catalog$/, [{ kind: 'catalog' }], listRepositories),
+  plainRoute(/^\/v1\/search$/, [{ kind: 'catalog' }], searchRepositories),
 ]

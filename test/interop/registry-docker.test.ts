@@ -62,6 +62,8 @@ test(
     await docker('commit', id, `${registry.host}/team/committed`)
     assert.match(await docker('push', `${registry.host}/team/committed`), /latest: digest: sha256/)
     await assert.rejects(docker('pull', `${registry.host}/team/pushed:none`), /manifest unknown|not found/)
+    const found = await docker('search', '--format', '{{.Name}} {{.StarCount}}', `${registry.host}/push`)
+    assert.equal(found, 'team/pushed 0')
     await docker('rm', id)
   },
 )

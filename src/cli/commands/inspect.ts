@@ -2,7 +2,7 @@ import { inspectContainer } from '../../engine/containers/inspect.ts'
 import { inspectImage } from '../../engine/images/inspect.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import { defineCommand, type CliContext } from '../command.ts'
-import { reportError } from '../report-error.ts'
+import { printInspected } from '../print-inspected.ts'
 
 export const command = defineCommand({
   usage: 'inspect [OPTIONS] NAME|ID [NAME|ID...]',
@@ -15,19 +15,7 @@ export const command = defineCommand({
   arity: [1, Infinity],
   examples: ['gantry inspect hello:1', "gantry inspect -f '{{.State.ExitCode}}' brisk_derrick"],
   async run(context, names, flags) {
-    const found: object[] = []
-    let failed = false
-    for (const name of names) {
-      try {
-        found.push(await inspectOne(context, name, flags.type))
-      } catch (error) {
-        failed = true
-        reportError(error, false, 'inspect')
-      }
-    }
-    const { formatInspect } = await import('../render/format.ts')
-    context.stdout.write(formatInspect(flags.format, found))
-    return failed ? 1 : 0
+    return await printInspected(context, names, flags.format, async (name) => await inspectOne(context, name, flags.type))
   },
 })
 

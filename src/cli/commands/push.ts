@@ -1,32 +1,71 @@
-import { pushImage } from '../../engine/images/push.ts'
-import { formatReference, parseReference, withDefaultTag } from '../../oci/reference.ts'
-import { defineCommand } from '../command.ts'
+import { untaggedReference } from '../../engine/images/pull-all.ts'
+import { pushAllTags } from '../../engine/images/push-all.ts'
+import { pushImage, type PushOptions, type PushResult } from '../../engine/images/push.ts'
+import { familiarString, formatReference, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts'
+import { defineCommand, type CliContext } from '../command.ts'
+import { compressionFlags, readCompression } from '../compression-flags.ts'
+import { onePlatform } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
+import { reportError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'push [OPTIONS] NAME[:TAG]',
   summary: 'Upload an image to a registry',
   flags: {
+    'all-tags': { type: 'boolean', short: 'a', help: 'Push all tags of an image to the repository' },
+    'disable-content-trust': { type: 'boolean', help: 'Accepted for docker' },
+    'fetch-missing': {
+      type: 'boolean',
+      help: 'Of a multi-platform image that is here in part, fetch the rest from where another name of it says, and push it whole',
+    },
+    platform: { type: 'string', help: 'Push only the image for this platform of a multi-platform image, without the index' },
     quiet: { type: 'boolean', short: 'q', help: 'Print only the full name of the image' },
     progress: progressFlag,
+    ...compressionFlags,
     ...registryFlags,
   },
   arity: [1, 1],
-  examples: ['gantry push localhost:5000/team/app:1'],
+  examples: [
+    'gantry push localhost:5000/team/app:1',
+    'gantry push --all-tags localhost:5000/team/app',
+    'gantry push --platform linux/arm64 localhost:5000/team/app:1',
+    'gantry push --compression zstd localhost:5000/team/app:1',
+  ],
   async run(context, [text = ''], flags) {
-    const typed = parseReference(text)
-    const reference = withDefaultTag(typed)
+    const all = flags['all-tags'] === true
     const quiet = flags.quiet === true
+    const reference = all ? untaggedReference(text) : parseReference(text)
     if (!quiet) {
-      if (typed.tag === undefined) context.print('Using default tag: latest')
-      context.print(`The push refers to repository [${reference.domain}/${reference.path}]`)
+      if (!all && reference.tag === undefined) context.print('Using default tag: latest')
+      context.print(`The push refers to repository [${repositoryName(reference)}]`)
     }
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'push')
-    const { target } = await pushImage(context.engine, text, { signal: context.signal, onEvent: (event) => progress.copy(event) })
-    await progress.close()
-    context.print(
-      quiet ? formatReference(reference) : `${reference.tag ?? 'latest'}: digest: ${target.digest} size: ${target.size}`,
-    )
+    const options: PushOptions = {
+      ...readCompression(flags),
+      signal: context.signal,
+      fetchMissing: flags['fetch-missing'] === true,
+      onEvent: (event) => progress.copy(event),
+      ...onePlatform(context, flags.platform),
+    }
+    if (!all) {
+      const result = await pushImage(context.engine, text, options)
+      await progress.close()
+      if (quiet) context.print(formatReference(withDefaultTag(reference)))
+      else tell(context, result)
+      return 0
+    }
+    const { failed } = await pushAllTags(context.engine, text, {
+      ...options,
+      onPushed: (result) => {
+        if (!quiet) tell(context, result)
+      },
+      onFailed: (tagged, error) => reportError(error, false, `push ${familiarString(tagged)}`),
+    })
+    if (quiet) context.print(formatReference(reference))
+    return failed > 0 ? 1 : 0
   },
 })
+
+const tell = (context: CliContext, { reference, target }: PushResult): void =>
+  context.print(`${reference.tag ?? 'latest'}: digest: ${target.digest} size: ${target.size}`)

@@ -1,14 +1,17 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { createContainer } from '../../engine/containers/create.ts'
+import { createContainer, type CreateReport } from '../../engine/containers/create.ts'
 import type { CreateOptions, PullPolicy } from '../../engine/containers/create-options.ts'
 import { startContainer } from '../../engine/containers/start.ts'
 import { GantryError } from '../../lib/errors.ts'
-import { parsePlatform } from '../../oci/platform.ts'
+import { familiarString, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
 import { attachTerminal } from '../attach-terminal.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { parseEnvFile } from '../env-file.ts'
 import type { FlagValues } from '../flags.ts'
+import { onePlatform } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
+import { pullingLine, statusLine } from '../pull-lines.ts'
+import type { ProgressRenderer } from '../render/progress/progress.ts'
 import { parseVolume } from '../volume.ts'
 
 const flags = {
@@ -65,8 +68,7 @@ export const command = defineCommand({
     await using progress = await openProgress(context, values.quiet === true ? 'quiet' : undefined, 'pull')
     const container = await createContainer(context.engine, options, {
       signal: context.signal,
-      onPull: () => context.warn(`Unable to find image '${image}' locally`),
-      onEvent: (event) => progress.copy(event),
+      ...pullReport(context, image, progress, values.quiet === true),
       onWarning: (message) => context.warn(`WARNING: ${message}`),
     })
     await progress.close()
@@ -79,6 +81,24 @@ export const command = defineCommand({
     return await attachTerminal(context, container, { signals: values['sig-proxy'] !== false })
   },
 })
+
+/** docker's lines of a pull that a run needs, on stderr, since stdout is the container's. */
+const pullReport = (context: CliContext, image: string, progress: ProgressRenderer, quiet: boolean): CreateReport => {
+  // an ID is no reference, and is never pulled
+  const reference = (): Reference => withDefaultTag(parseReference(image))
+  return {
+    onPull: () => context.warn(`Unable to find image '${familiarString(reference())}' locally`),
+    onEvent: (event) => {
+      if (event.kind === 'resolved' && !quiet) context.warn(pullingLine(reference()))
+      progress.copy(event)
+    },
+    onPulled: ({ target, upToDate }) => {
+      if (quiet) return
+      context.warn(`Digest: ${target.digest}`)
+      context.warn(statusLine(upToDate, reference()))
+    },
+  }
+}
 
 const createOptions = async (
   context: CliContext,
@@ -110,7 +130,7 @@ const createOptions = async (
     ...(values.entrypoint === undefined ? {} : { entrypoint: values.entrypoint }),
     ...(values.hostname === undefined ? {} : { hostname: values.hostname }),
     ...(values.name === undefined ? {} : { name: values.name }),
-    ...(values.platform === undefined ? {} : { platform: parsePlatform(values.platform, context.engine.options.platform) }),
+    ...onePlatform(context, values.platform),
     ...(values['stop-signal'] === undefined ? {} : { stopSignal: values['stop-signal'] }),
     ...(values.user === undefined ? {} : { user: values.user }),
     ...(values.workdir === undefined ? {} : { workingFolder: values.workdir }),

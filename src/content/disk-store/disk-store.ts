@@ -10,11 +10,12 @@ import { isDigest, type Digest } from '../../oci/digest.ts'
 import { blobPath, blobSize, hasBlob, listBlobs, noSuchBlob, openBlob, readBlobFile } from '../blob-files.ts'
 import { describeManifest } from '../describe-manifest.ts'
 import { readFileStream } from '../file-stream.ts'
-import type { ContentSource, DiskStore, Garbage, NamedDescriptor } from '../interfaces.ts'
+import type { ContentSource, DiskStore, Garbage, NamedDescriptor, TransferOptions } from '../interfaces.ts'
 import { isLayoutFolder, layoutMarker } from '../layout-index.ts'
 import { drain, verified } from '../verify.ts'
+import { explainWriteFailure } from './explain-failure.ts'
 import { findGarbage, removeLeftovers } from './garbage.ts'
-import { ingestFile, ingestKnown, ingestUnknown } from './ingest.ts'
+import { arrived, ingestFile, ingestKnown, ingestUnknown } from './ingest.ts'
 import { addName, changeNames, listNames, removeName } from './names.ts'
 
 export type { DiskStore, NamedDescriptor } from '../interfaces.ts'
@@ -80,19 +81,27 @@ class LayoutStore implements DiskStore {
     }
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options: Abortable = {}): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options: TransferOptions = {},
+  ): Promise<void> {
     await this.#write(descriptor, open, { ...options, resume: true })
   }
 
   async #write(
     descriptor: Descriptor,
     open: (offset: number) => Promise<ByteStream>,
-    options: Abortable & { readonly resume: boolean },
+    options: TransferOptions & { readonly resume: boolean },
   ): Promise<void> {
     throwIfAborted(options.signal)
     await using _lease = await this.lease()
     if (await this.has(descriptor)) return
-    await ingestKnown(this.folder, descriptor, open, { ...options, leases: this.leases })
+    try {
+      await ingestKnown(this.folder, descriptor, open, { ...options, leases: this.leases })
+    } catch (error) {
+      throw explainWriteFailure(error, this.folder, descriptor, arrived(this.folder, descriptor))
+    }
   }
 
   async ingest(bytes: ByteStream, mediaType: string, options: Abortable = {}): Promise<Descriptor> {
@@ -139,6 +148,16 @@ class LayoutStore implements DiskStore {
     await using _lease = await this.lease()
     if (!(await this.has(target))) throw noSuchBlob(target.digest, 'the local store')
     await changeNames(this.folder, this.#lockPath('names'), (entries) => addName(entries, reference, target), options)
+  }
+
+  async retag(name: string, before: Digest, target: Descriptor, options?: Abortable): Promise<void> {
+    await using _lease = await this.lease()
+    if (!(await this.has(target))) throw noSuchBlob(target.digest, 'the local store')
+    const change: Parameters<typeof changeNames>[2] = (entries) =>
+      entries.some((entry) => entry.name === name && entry.descriptor.digest === before)
+        ? addName(entries, name, target)
+        : entries
+    await changeNames(this.folder, this.#lockPath('names'), change, options)
   }
 
   async untag(name: string, target?: Digest): Promise<boolean> {

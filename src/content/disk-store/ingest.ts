@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { constants, rmSync } from 'node:fs'
+import { constants, rmSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
-import { collect, streamOf } from '../../lib/bytes.ts'
+import { streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
-import { syncFolder } from '../../lib/files.ts'
 import type { Leases } from '../../lib/leases.ts'
-import { lock } from '../../lib/lock.ts'
+import { lock, type FileLock } from '../../lib/lock.ts'
+import { placeDurably } from '../../lib/place-durably.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { createDigester, digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts'
 import { blobPath, hasBlob } from '../blob-files.ts'
+import type { TransferOptions } from '../interfaces.ts'
 import { readHandle } from '../file-stream.ts'
 import { createVerifier, isVerified, verified, type Verifier } from '../verify.ts'
 import { writeNewFile, writeStream } from '../write-stream.ts'
@@ -21,6 +22,10 @@ const smallSize = 1 << 20
 export const ingestFolder = (folder: string): string => join(folder, 'ingest')
 const fileName = (digest: Digest): string => `${digestAlgorithm(digest)}-${digestHex(digest)}`
 export const partialPath = (folder: string, digest: Digest): string => join(ingestFolder(folder), fileName(digest))
+/** Bytes that have arrived of a blob that is not whole yet. */
+export const arrived = (folder: string, descriptor: Descriptor): number =>
+  Math.min(descriptor.size, statSync(partialPath(folder, descriptor.digest), { throwIfNoEntry: false })?.size ?? 0)
+
 /** A name for work in progress that says whose it is, so that others know when it was left behind. */
 export const temporaryPath = async (folder: string, leases: Leases): Promise<string> =>
   join(ingestFolder(folder), `${await leases.owner()}.${randomBytes(8).toString('hex')}.tmp`)
@@ -29,8 +34,7 @@ export const temporaryPath = async (folder: string, leases: Leases): Promise<str
 const commit = async (folder: string, path: string, digest: Digest): Promise<void> => {
   const target = blobPath(folder, digest)
   await mkdir(dirname(target), { recursive: true })
-  await rename(path, target)
-  await syncFolder(dirname(target))
+  await placeDurably({ path: target, contents: [path], place: async () => await rename(path, target) })
 }
 
 interface IngestOptions extends Abortable {
@@ -43,21 +47,49 @@ export const ingestKnown = async (
   folder: string,
   descriptor: Descriptor,
   open: (offset: number) => Promise<ByteStream>,
-  options: IngestOptions & { readonly resume: boolean },
+  options: TransferOptions & IngestOptions & { readonly resume: boolean },
 ): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
   if (descriptor.size <= smallSize) return await ingestSmall(folder, descriptor, await open(0), options)
   const lockPath = `${partialPath(folder, descriptor.digest)}.lock`
   // one process downloads, the others wait and then find the blob
-  await using _held = await lock(lockPath, 'exclusive', options)
+  await using _held = await turn(folder, descriptor, lockPath, options)
   if (!hasBlob(folder, descriptor) && (await receive(folder, descriptor, open, options.resume, options)))
     await receive(folder, descriptor, open, false, options)
   // whoever waits on the removed file finds the blob too, so it does not matter that the next one locks another file
   rmSync(lockPath, { force: true })
 }
 
+/** Milliseconds between two looks at what another process has brought. */
+const lookInterval = 250
+
+/** Waits for the lock, telling how far the process is that has it. */
+const turn = async (
+  folder: string,
+  descriptor: Descriptor,
+  lockPath: string,
+  { signal, onArrived }: TransferOptions,
+): Promise<FileLock> => {
+  let looking: NodeJS.Timeout | undefined
+  const look = (): void => onArrived?.(arrived(folder, descriptor))
+  try {
+    return await lock(lockPath, 'exclusive', {
+      ...(signal && { signal }),
+      onWait: () => (looking = setInterval(look, lookInterval)),
+    })
+  } finally {
+    clearInterval(looking)
+  }
+}
+
 const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: IngestOptions): Promise<void> => {
-  const content = await collect(verified(bytes, descriptor), smallSize)
+  const content = Buffer.alloc(descriptor.size)
+  let size = 0
+  // copied: nobody may keep what a stream hands out
+  for await (const chunk of verified(bytes, descriptor)) {
+    content.set(chunk, size)
+    size += chunk.length
+  }
   const path = await temporaryPath(folder, options.leases)
   await writeNewFile(path, streamOf(content), options)
   await commit(folder, path, descriptor.digest)
@@ -82,7 +114,6 @@ const receive = async (
     offset = resume && size <= descriptor.size ? size : 0
     await handle.truncate(offset)
     await fill(handle, descriptor, openAt, offset, options)
-    await handle.sync()
     await commit(folder, path, descriptor.digest)
     // last, since what may not be written could not be resumed
     await handle.chmod(0o444)
@@ -143,7 +174,6 @@ export const ingestFile = async (folder: string, digest: Digest, file: string, l
     const copy = await open(path, 'r+')
     try {
       await copy.chmod(0o444)
-      await copy.sync()
     } finally {
       await copy.close()
     }

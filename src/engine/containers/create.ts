@@ -6,7 +6,8 @@ import { GantryError, isGantryError } from '../../lib/errors.ts'
 import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
-import { pullImage } from '../images/pull.ts'
+import { platformWarning } from '../images/platform-warning.ts'
+import { pullImage, type PullResult } from '../images/pull.ts'
 import { unpackImage } from '../images/unpack.ts'
 import type { CreateOptions } from './create-options.ts'
 import { randomName } from './names.ts'
@@ -16,6 +17,7 @@ export interface CreateReport extends Abortable {
   /** Called before an image that is not here is pulled. */
   readonly onPull?: () => void
   readonly onEvent?: (event: CopyEvent) => void
+  readonly onPulled?: (result: PullResult) => void
   readonly onWarning?: (message: string) => void
 }
 
@@ -39,7 +41,8 @@ export const createContainer = async (
   const found = await imageFor(engine, options, report)
   const layers = await engine.layers()
   await unpackImage(layers, store, found.image, report)
-  warnOfPlatform(engine, found.image, options, report)
+  const warning = options.platform === undefined ? platformWarning(found.image.config, engine.options.platform) : undefined
+  if (warning !== undefined) report.onWarning?.(warning)
   const id = randomBytes(32).toString('hex')
   const record: ContainerRecord = {
     id,
@@ -58,45 +61,20 @@ export const createContainer = async (
 }
 
 const imageFor = async (engine: Engine, options: CreateOptions, report: CreateReport): Promise<FoundImage> => {
+  const choice = options.platform === undefined ? {} : { platform: options.platform }
   if (options.pull !== 'always') {
     try {
-      const found = await findImage(engine, options.image)
-      const store = await engine.content()
-      const fits = options.platform === undefined || matches(found.image, options.platform)
-      if (fits && (await store.has(found.target))) return found
+      return await findImage(engine, options.image, choice)
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }
-    if (options.pull === 'never')
-      throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
     report.onPull?.()
   }
-  const { target, image } = await pullImage(engine, options.image, {
-    ...report,
-    ...(options.platform === undefined ? {} : { platform: options.platform }),
-  })
+  const pulled = await pullImage(engine, options.image, { ...report, ...choice })
+  report.onPulled?.(pulled)
   // it is not looked up again: somebody may have taken its name away already
+  const { target, image } = pulled
   return { target, image, id: image.manifest.config.digest, names: [] }
-}
-
-const matches = (image: Image, platform: NonNullable<CreateOptions['platform']>): boolean =>
-  image.config.os === platform.os &&
-  image.config.architecture === platform.architecture &&
-  (platform.variant ?? image.config.variant) === image.config.variant
-
-const warnOfPlatform = (engine: Engine, image: Image, options: CreateOptions, report: CreateReport): void => {
-  const host = engine.options.platform
-  const { os, architecture, variant } = image.config
-  if (options.platform !== undefined || (os === host.os && architecture === host.architecture)) return
-  const name = (platform: {
-    readonly os: string
-    readonly architecture: string
-    readonly variant?: string | undefined
-  }): string =>
-    [platform.os, platform.architecture, platform.variant].filter((part) => part !== undefined && part !== '').join('/')
-  report.onWarning?.(
-    `The requested image's platform (${name({ os, architecture, variant })}) does not match the detected host platform (${name(host)}) and no specific platform was requested`,
-  )
 }
 
 const specOf = (engine: Engine, id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {

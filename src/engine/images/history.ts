@@ -1,4 +1,5 @@
 import { historySteps } from '../../oci/image-config.ts'
+import type { Platform } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Engine } from '../engine.ts'
 import { findImage } from './lookup.ts'
@@ -15,8 +16,12 @@ export interface HistoryRow {
 }
 
 /** The steps that made an image with the size of each one's layer. */
-export const imageHistory = async (engine: Engine, text: string): Promise<readonly HistoryRow[]> => {
-  const { id, image } = await findImage(engine, text)
+export const imageHistory = async (
+  engine: Engine,
+  text: string,
+  options: { readonly platform?: Platform } = {},
+): Promise<readonly HistoryRow[]> => {
+  const { id, image } = await findImage(engine, text, options)
   const layers = await engine.layers()
   const rows: HistoryRow[] = []
   for (const { entry, diffId } of historySteps(image.config)) {

@@ -4,6 +4,7 @@ import { applyChanges } from '../../build/plan/apply-changes.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { decompressDetected } from '../../lib/archive-compression.ts'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
+import { redactUrl } from '../../lib/http/redact.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image-config.ts'
 import { mediaTypes } from '../../oci/media-type.ts'
@@ -20,7 +21,7 @@ export interface ImportOptions extends Abortable {
   readonly platform?: string
 }
 
-/** Makes an image of one layer from a tar of a root file system, compressed or not. Answers the image ID. */
+/** Makes an image of one layer from a tar of a root file system, compressed or not: a file, a URL, a stream. Answers the image ID. */
 export const importImage = async (engine: Engine, source: string | ByteStream, options: ImportOptions = {}): Promise<Digest> => {
   const name = options.name === undefined ? undefined : formatReference(withDefaultTag(parseReference(options.name)))
   const empty = emptyConfig(engine, options)
@@ -28,17 +29,15 @@ export const importImage = async (engine: Engine, source: string | ByteStream, o
   const store = await engine.content()
   await using _lease = await store.lease()
   const layers = await engine.layers()
-  const info = await layers.create(
-    await decompressDetected(typeof source === 'string' ? readFileStream(source) : source),
-    options,
-  )
+  const info = await layers.create(await decompressDetected(await openSource(engine, source, options)), options)
   const descriptor = { mediaType: mediaTypes.ociLayer, digest: info.diffId, size: info.tarSize }
   const file = await layers.tarFile(info.diffId)
   if (file === undefined) await store.write(descriptor, (await layers.open(info.diffId)).tar(), options)
   else await store.link(descriptor, file)
   const history = {
     ...(config.created === undefined ? {} : { created: config.created }),
-    comment: options.message ?? `Imported from ${typeof source === 'string' ? source : '-'}`,
+    // docker names a URL, and of a file says nothing: where it lay is nobody else's business
+    comment: options.message ?? `Imported from ${isUrl(source) ? redactUrl(new URL(source)) : '-'}`,
   }
   const target = await createImage(store, { config, layers: [{ descriptor, diffId: info.diffId, history }] })
   await nameImage(store, name ?? target.digest, target)
@@ -56,6 +55,23 @@ const emptyConfig = (engine: Engine, options: ImportOptions): ImageConfig => {
     ...(platform.variant === undefined ? {} : { variant: platform.variant }),
     rootfs: { type: 'layers', diff_ids: [] },
   }
+}
+
+/** True for a source that is to be downloaded. */
+export const isUrl = (source: string | ByteStream): source is string =>
+  typeof source === 'string' && /^https?:\/\//.test(source) && URL.canParse(source)
+
+const openSource = async (engine: Engine, source: string | ByteStream, options: Abortable): Promise<ByteStream> => {
+  if (typeof source !== 'string') return source
+  if (!isUrl(source)) return readFileStream(source)
+  const { download } = await import('../../remote/download.ts')
+  const { environment, tlsVerify, userAgent } = engine.options
+  return download(source, {
+    environment,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    ...(tlsVerify === undefined ? {} : { tlsVerify }),
+    ...(userAgent === undefined ? {} : { userAgent }),
+  })
 }
 
 async function* readFileStream(path: string): ByteStream {

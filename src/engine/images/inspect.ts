@@ -1,16 +1,21 @@
+import type { Platform } from '../../oci/descriptor.ts'
 import { parseReference, familiarName, familiarString } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
 import { findImage } from './lookup.ts'
 import { imageSize } from './list.ts'
 
 /** The image as docker's `image inspect` shows it (Engine API ImageInspect), with gantry's `Layers` beside. */
-export const inspectImage = async (engine: Engine, text: string): Promise<object> => {
-  const found = await findImage(engine, text)
+export const inspectImage = async (
+  engine: Engine,
+  text: string,
+  options: { readonly platform?: Platform } = {},
+): Promise<object> => {
+  const found = await findImage(engine, text, options)
   const { config, manifest, layers, descriptor } = found.image
   const names = found.names.map((name) => parseReference(name))
   return {
     Id: found.id,
-    RepoTags: names.map((name) => familiarString(name)),
+    RepoTags: names.filter((name) => name.tag !== undefined).map((name) => familiarString(name)),
     RepoDigests: [...new Set(names.map((name) => `${familiarName(name)}@${found.target.digest}`))],
     Comment: config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? '',

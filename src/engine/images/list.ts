@@ -1,4 +1,5 @@
 import type { LayerStore } from '../../layers/interfaces.ts'
+import { creationTime } from '../../oci/creation-time.ts'
 import type { Engine } from '../engine.ts'
 import { localImages, type LocalImage } from './lookup.ts'
 
@@ -14,13 +15,10 @@ export const listImages = async (engine: Engine): Promise<readonly ListedImage[]
   if (images.length === 0) return []
   const layers = await engine.layers()
   const sized = await Promise.all(images.map(async (image) => ({ ...image, size: await imageSize(layers, image) })))
-  return sized.toSorted((a, b) => createdOf(b) - createdOf(a))
+  return sized.toSorted((a, b) => createdOf(b) - createdOf(a) || 0)
 }
 
-const createdOf = (image: LocalImage): number => {
-  const time = Date.parse(image.image.config.created ?? '')
-  return Number.isNaN(time) ? -Infinity : time
-}
+const createdOf = (image: LocalImage): number => creationTime(image.image.config.created) ?? -Infinity
 
 /** Bytes of an image's files, layer by layer. */
 export const imageSize = async (layers: LayerStore, { image }: LocalImage): Promise<number> => {

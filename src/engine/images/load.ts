@@ -2,6 +2,7 @@ import { openArchive } from '../../content/archive/open-archive.ts'
 import { copy } from '../../content/copy.ts'
 import { readImage } from '../../content/image.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
+import type { Platform } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Engine } from '../engine.ts'
 import { unpackingSink } from './unpacking-sink.ts'
@@ -13,25 +14,32 @@ export interface LoadedImage {
   readonly id: Digest
 }
 
+export interface LoadOptions extends Abortable {
+  /** Only the image for this platform of each index; `not_found` where there is none. */
+  readonly platform?: Platform
+}
+
 /** Loads every image of an archive (a file, an OCI layout folder, or a stream) and makes it ready to run. */
 export const loadImages = async (
   engine: Engine,
   source: string | ByteStream,
-  options: Abortable = {},
+  options: LoadOptions = {},
 ): Promise<readonly LoadedImage[]> => {
+  const { platform } = options
   const store = await engine.content()
   await using _lease = await store.lease()
   await using archive = await openArchive(source, { temporaryFolder: engine.path('tmp'), ...options })
   const layers = await engine.layers()
   const loaded: LoadedImage[] = []
   for (const { descriptor, name } of await archive.images()) {
-    const image = await readImage(archive, descriptor, { platform: engine.options.platform, fallback: 'any' })
+    const choice = platform === undefined ? ({ platform: engine.options.platform, fallback: 'any' } as const) : { platform }
+    const image = await readImage(archive, descriptor, choice)
     await copy(archive, unpackingSink(store, layers, image), {
       from: descriptor,
       to: name ?? descriptor.digest,
-      platform: 'all',
+      platform: platform ?? 'all',
       sparse: 'keep',
-      ...options,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
     await unpackImage(layers, store, image, options)
     loaded.push({ id: image.manifest.config.digest, ...(name === undefined ? {} : { name }) })

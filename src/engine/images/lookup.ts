@@ -2,8 +2,9 @@ import type { NamedDescriptor } from '../../content/disk-store/disk-store.ts'
 import { readImage } from '../../content/image.ts'
 import type { Image } from '../../content/interfaces.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
-import type { Descriptor } from '../../oci/descriptor.ts'
+import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
+import { isIndexType } from '../../oci/media-type.ts'
 import { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
 
@@ -37,13 +38,15 @@ export const localImages = async (engine: Engine): Promise<readonly LocalImage[]
 
 const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined ? [] : [named.name])
 
+/** Absent, damaged, nonsense, or an artifact. */
+const notShown = new Set(['not_found', 'data_loss', 'invalid_argument', 'unsupported'])
+
 const readLocal = async (engine: Engine, target: Descriptor): Promise<Image | undefined> => {
   const store = await engine.content()
   try {
     return await readImage(store, target, { platform: engine.options.platform, fallback: 'any' })
   } catch (error) {
-    if (isGantryError(error, 'not_found') || isGantryError(error, 'data_loss') || isGantryError(error, 'invalid_argument'))
-      return undefined
+    if (isGantryError(error) && notShown.has(error.kind)) return undefined
     throw error
   }
 }
@@ -59,17 +62,35 @@ const notFound = (text: string): GantryError =>
   })
 
 /**
+ * Finds an image by what a user typed; with a platform, exactly that one of a multi-platform image, else the best for this machine.
+ * Under a lease it stays, whoever takes its name away.
+ */
+export const findImage = async (
+  engine: Engine,
+  text: string,
+  { platform }: { readonly platform?: Platform } = {},
+): Promise<FoundImage> => {
+  const found = await find(engine, text)
+  if (!(await (await engine.content()).has(found.target))) throw notFound(text)
+  if (platform === undefined) return found
+  const { imageForPlatform } = await import('./platforms.ts')
+  const image = await imageForPlatform(await engine.content(), found.target, platform, text)
+  return { ...found, image, id: image.manifest.config.digest }
+}
+
+/**
  * Finds an image as docker does: a digest by target (with a name, the repository must match too), else the exact name with tag,
  * else a prefix of an ID; a name that looks like an ID wins; several IDs are an error (moby daemon/containerd resolveImage).
  */
-export const findImage = async (engine: Engine, text: string): Promise<FoundImage> => {
+const find = async (engine: Engine, text: string): Promise<FoundImage> => {
   const images = await localImages(engine)
   if (isDigest(text)) {
     const found = images.find(
       (image) => image.id === text || image.target.digest === text || image.image.descriptor.digest === text,
     )
-    if (found === undefined) throw notFound(text)
-    return found
+    const platform = found ?? (await findPlatform(engine, images, (digest) => digest === text))
+    if (platform === undefined) throw notFound(text)
+    return platform
   }
   const reference = parseOrUndefined(text)
   if (reference?.digest !== undefined) {
@@ -86,16 +107,33 @@ export const findImage = async (engine: Engine, text: string): Promise<FoundImag
   }
   const prefix = text.startsWith('sha256:') ? text.slice(7) : text
   if (!/^[0-9a-f]+$/.test(prefix)) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
-  const matches = images.filter(
-    (image) => image.id.slice(7).startsWith(prefix) || image.target.digest.slice(7).startsWith(prefix),
-  )
-  const [match] = matches
+  const matchesPrefix = (digest: Digest): boolean => digest.slice(7).startsWith(prefix)
+  const matches = images.filter((image) => matchesPrefix(image.id) || matchesPrefix(image.target.digest))
+  const match = matches[0] ?? (await findPlatform(engine, images, matchesPrefix))
   if (match === undefined) throw notFound(reference === undefined ? text : familiarString(withDefaultTag(reference)))
   if (new Set(matches.map((image) => image.id)).size > 1)
     throw new GantryError('invalid_argument', 'AMBIGUOUS', `Cannot choose an image: ambiguous reference "${text}"`, {
       hint: 'give more digits of the ID',
     })
   return match
+}
+
+/** The first image within an index, for whatever platform, whose manifest or config has the digest. */
+const findPlatform = async (
+  engine: Engine,
+  images: readonly LocalImage[],
+  isWanted: (digest: Digest) => boolean,
+): Promise<FoundImage | undefined> => {
+  const indexes = images.filter(({ target }) => isIndexType(target.mediaType))
+  if (indexes.length === 0) return undefined
+  const [store, { platformImages }] = await Promise.all([engine.content(), import('./platforms.ts')])
+  for (const index of indexes)
+    for (const { image } of await platformImages(store, index.target)) {
+      const id = image?.manifest.config.digest
+      if (image !== undefined && id !== undefined && (isWanted(id) || isWanted(image.descriptor.digest)))
+        return { ...index, image, id }
+    }
+  return undefined
 }
 
 const parseOrUndefined = (text: string): Reference | undefined => {

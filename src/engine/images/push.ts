@@ -1,8 +1,7 @@
-import { copy } from '../../content/copy.ts'
 import type { CopyEvent } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
-import type { Descriptor } from '../../oci/descriptor.ts'
+import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import {
   familiarName,
   familiarString,
@@ -12,15 +11,22 @@ import {
   type Reference,
 } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { localImages } from './lookup.ts'
+import { imageForPlatform } from './platforms.ts'
+import { pushTarget } from './push-target.ts'
 
-export interface PushOptions extends Abortable {
+export interface PushOptions extends Abortable, CompressionOptions {
+  /** Only the image for this platform, and no index. */
+  readonly platform?: Platform
+  /** Of an index that is here in part: fetch the rest from the repositories that local names say it is in. */
+  readonly fetchMissing?: boolean
   readonly onEvent?: (event: CopyEvent) => void
 }
 
 export interface PushResult {
   readonly reference: Reference
+  /** What was pushed. */
   readonly target: Descriptor
 }
 
@@ -48,23 +54,19 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
     )
   }
   await store.has(found.target)
-  const target = await compressImage(engine, found.target, found.image, options)
+  const { platform } = options
+  const image = platform === undefined ? found.image : await imageForPlatform(store, found.target, platform, text)
+  const chosen = platform === undefined ? found.target : image.descriptor
+  const target = await compressImage(engine, chosen, image, options)
   const repository = (await engine.registry()).repository(reference, {
     mountFrom: await mountCandidates(
-      images.flatMap((image) => image.names),
+      images.flatMap((one) => one.names),
       reference,
     ),
   })
-  await copy(store, repository, {
-    from: target,
-    to: reference.tag ?? target.digest,
-    platform: 'all',
-    // of a multi-platform image what is here
-    sparse: 'reduce',
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
-  })
-  return { reference, target }
+  const origins = options.fetchMissing === true ? found.names.filter((other) => other !== name) : []
+  const pushed = await pushTarget(engine, { target, repository, origins, to: reference.tag ?? target.digest }, options)
+  return { reference, target: pushed }
 }
 
 /** Other repositories of the same registry that local names say have been pulled from or pushed to. */

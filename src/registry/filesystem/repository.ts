@@ -11,7 +11,7 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestAlgorithm, digestOf, isDigest, type Digest, type DigestAlgorithm } from '../../oci/digest.ts'
 import type { FileBackedRepository, PageRequest, RegistryRepository, Upload } from '../interfaces.ts'
 import { pageOf } from '../page.ts'
-import { referrerOf } from '../referrer.ts'
+import { referrerOf } from '../../oci/referrer.ts'
 import { markDurably, removeDurably, writeDurably, type DurableFile } from './durable.ts'
 import type { RegistryPaths, RepositoryPaths } from './paths.ts'
 import { tagOfFileName } from './tag-file-name.ts'
@@ -20,6 +20,8 @@ import type { Uploads } from './uploads.ts'
 export interface StoredManifest {
   readonly descriptor: Descriptor
   readonly bytes: Buffer
+  /** When the tag that it was asked for by was pushed last. */
+  readonly tagged?: Date
 }
 
 /** What the repositories of one storage share. */
@@ -106,8 +108,9 @@ export class FilesystemRepository implements RegistryRepository, FileBackedRepos
     }
     const path = this.#paths.tag(reference)
     return this.#host.tagged.get(path, async () => {
-      const digest = (await contentOf(path))?.toString()
-      return digest === undefined ? undefined : this.manifest(digest)
+      const [digest, stats] = await Promise.all([contentOf(path), statOf(path)])
+      const stored = digest === undefined ? undefined : await this.manifest(digest.toString())
+      return stored === undefined || stats === undefined ? stored : { ...stored, tagged: stats.mtime }
     })
   }
 

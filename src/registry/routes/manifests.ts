@@ -7,7 +7,7 @@ import { isTag } from '../../oci/reference-grammar.ts'
 import { checkReferences } from '../check-references.ts'
 import type { Exchange } from '../exchange.ts'
 import { tagParameter, type ManifestReference } from '../parameters.ts'
-import { subjectOf } from '../referrer.ts'
+import { subjectOf } from '../../oci/referrer.ts'
 
 interface ManifestParams {
   readonly name: string
@@ -33,7 +33,7 @@ export const getManifest = async (exchange: Exchange, params: ManifestParams): P
   const text = textOf(reference)
   const found = reference.kind === 'tag' && !isTag(text) ? undefined : await exchange.repository(name).manifest(text)
   if (found === undefined) throw await manifestUnknown(exchange, params)
-  const { descriptor, bytes } = found
+  const { descriptor, bytes, tagged } = found
   const { mediaType, digest } = descriptor
   if (!accepts(exchange.header('accept'), mediaType))
     throw new GantryError(
@@ -44,7 +44,12 @@ export const getManifest = async (exchange: Exchange, params: ManifestParams): P
         detail: { mediaType },
       },
     )
-  const headers = { 'Docker-Content-Digest': digest, ETag: `"${digest}"` }
+  const headers = {
+    'Docker-Content-Digest': digest,
+    ETag: `"${digest}"`,
+    // without "no-cache" a cache may take a tag that is old for one that will not move soon (RFC 9111 §4.2.2)
+    ...(tagged === undefined ? {} : { 'Last-Modified': tagged.toUTCString(), 'Cache-Control': 'no-cache' }),
+  }
   if (matchesEntityTag(exchange.header('if-none-match'), headers.ETag)) {
     exchange.head(304, headers).end()
     return
