@@ -65,7 +65,7 @@ const parentsFirst = (
     for (const child of named) visit(child)
     finished.add(digest)
   }
-  for (const digest of [...children.keys()]) visit(digest)
+  for (const digest of children.keys()) visit(digest)
   return [...[...finished].toReversed(), ...blobs.map(({ digest }) => digest).filter((digest) => !finished.has(digest))]
 }
 
