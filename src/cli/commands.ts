@@ -114,6 +114,10 @@ export const findCommand = (
   return undefined
 }
 
+/** Whether a word is a command, or the first of one's words. */
+export const isVerb = (word: string): boolean =>
+  [...Object.keys(all), ...Object.keys(aliases)].some((name) => name === word || name.startsWith(`${word} `))
+
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
   Object.keys(all).filter((name) => name.startsWith(word) || editDistance(name, word, 3) <= 2)

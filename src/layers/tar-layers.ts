@@ -1,4 +1,5 @@
-import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { readFileSync, statSync } from 'node:fs'
+import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RingWriter } from '../lib/byte-ring.ts'
 import { parseJson, type Abortable, type ByteStream } from '../lib/bytes.ts'
@@ -58,8 +59,9 @@ export class TarLayers {
   readonly leases: Leases
   readonly folder: string
   readonly #maxTarSize: number
-  readonly #workers: WorkerPool
+  readonly #options: TarLayersOptions
   readonly #rings = new RingPool(ringSize, ringLimit)
+  #pool: WorkerPool | undefined
 
   constructor(options: TarLayersOptions) {
     this.folder = options.folder
@@ -67,7 +69,11 @@ export class TarLayers {
     this.paths = layerPaths(options.folder)
     this.leases = options.leases ?? new Leases(join(options.folder, 'leases'))
     this.workspace = new Workspace(this.paths.temporary, this.leases)
-    this.#workers = options.workers ?? createLayerWorkers()
+    this.#options = options
+  }
+
+  get #workers(): WorkerPool {
+    return (this.#pool ??= this.#options.workers ?? createLayerWorkers())
   }
 
   /** Runs a job of a worker, at most one per core at once; a job that fails leaves nothing. */
@@ -82,13 +88,7 @@ export class TarLayers {
 
   async has(id: DiffId): Promise<boolean> {
     await this.leases.rely([id])
-    try {
-      await access(this.paths.layer(id))
-      return true
-    } catch (error) {
-      if (systemCode(error) === 'ENOENT') return false
-      throw error
-    }
+    return statSync(this.paths.layer(id), { throwIfNoEntry: false }) !== undefined
   }
 
   async info(id: DiffId): Promise<StoredInfo> {
@@ -162,7 +162,7 @@ export class TarLayers {
   async #find(id: DiffId): Promise<StoredInfo | undefined> {
     await this.leases.rely([id])
     try {
-      return parseJson(await readFile(this.paths.info(id)), `the facts of layer "${id}"`) as StoredInfo
+      return parseJson(readFileSync(this.paths.info(id)), `the facts of layer "${id}"`) as StoredInfo
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined
       throw error

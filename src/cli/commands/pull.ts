@@ -7,7 +7,7 @@ import { severalPlatforms } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { pullingLine, statusLine } from '../pull-lines.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'pull [OPTIONS] NAME[:TAG|@DIGEST]',
@@ -77,7 +77,7 @@ const pullAll = async (context: CliContext, reference: Reference, { platforms, q
       changed ||= !result.upToDate
       if (!quiet) tell(context, result)
     },
-    onFailed: (tagged, error) => reportError(error, false, `pull ${familiarString(tagged)}`),
+    onFailed: (tagged, error) => context.warn(describeError(error, false, `pull ${familiarString(tagged)}`)),
   })
   await progress.close()
   if (failed > 0) return 1

@@ -7,7 +7,7 @@ import { compressionFlags, readCompression } from '../compression-flags.ts'
 import { onePlatform } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'push [OPTIONS] NAME[:TAG]',
@@ -60,7 +60,7 @@ export const command = defineCommand({
       onPushed: (result) => {
         if (!quiet) tell(context, result)
       },
-      onFailed: (tagged, error) => reportError(error, false, `push ${familiarString(tagged)}`),
+      onFailed: (tagged, error) => context.warn(describeError(error, false, `push ${familiarString(tagged)}`)),
     })
     if (quiet) context.print(formatReference(reference))
     return failed > 0 ? 1 : 0
