@@ -17,7 +17,7 @@ export const untagImage = async (engine: Engine, text: string, names: readonly s
       throw new GantryError('not_found', 'NO_SUCH_NAME', `Cannot untag "${text}": it has no name "${name}"`, {
         hint: `its names are ${image.names.map((one) => familiarString(parseReference(one))).join(', ') || 'none'}`,
       })
-  for (const name of taken) await store.untag(name)
+  for (const name of taken) await store.untag(name, image.target.digest)
   if (image.names.every((name) => taken.includes(name))) await store.tag(image.target.digest, image.target)
   return taken.map((name) => familiarString(parseReference(name)))
 }
