@@ -35,6 +35,7 @@ const containers: Readonly<Record<string, Entry>> = {
 }
 
 const others: Readonly<Record<string, Entry>> = {
+  completion: ['Print a script that completes command lines in a shell', () => import('./commands/completion.ts')],
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
   login: ['Log in to a registry', () => import('./commands/login.ts')],
@@ -42,8 +43,9 @@ const others: Readonly<Record<string, Entry>> = {
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
-/** Forms with a noun that are more than another name. */
-const nouns: Readonly<Record<string, Entry>> = {
+/** What the overview does not list: forms with a noun that are more than another name, and what shells ask. */
+const unlisted: Readonly<Record<string, Entry>> = {
+  __complete: ['Say what may come next in a command line', () => import('./commands/complete.ts')],
   'image inspect': ['Show everything about images as JSON', () => import('./commands/image-inspect.ts')],
 }
 
@@ -73,7 +75,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...nouns }
+const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...unlisted }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -88,6 +90,12 @@ export const findCommand = (
   }
   return undefined
 }
+
+/** Every way to write a command, in one word or two, with its summary. */
+export const commandForms = (): readonly (readonly [words: string, summary: string])[] => [
+  ...Object.entries(all).map(([name, [summary]]) => [name, summary] as const),
+  ...Object.entries(aliases).map(([words, name]) => [words, all[name]?.[0] ?? ''] as const),
+]
 
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
