@@ -34,7 +34,7 @@ export const command = defineCommand({
     const quiet = flags.quiet === true
     const reference = all ? untaggedReference(text) : parseReference(text)
     if (!quiet) {
-      if (!all && reference.tag === undefined) context.print('Using default tag: latest')
+      if (!all && reference.tag === undefined && reference.digest === undefined) context.print('Using default tag: latest')
       context.print(`The push refers to repository [${repositoryName(reference)}]`)
     }
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'push')

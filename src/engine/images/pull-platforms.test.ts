@@ -11,6 +11,7 @@ import { platformImages, platformsHere } from './platforms.ts'
 import { pullAllTags } from './pull-all.ts'
 import { pullPlatforms } from './pull-platforms.ts'
 import { pullImage } from './pull.ts'
+import { removeImage } from './remove.ts'
 
 const host = { os: 'linux', architecture: 'amd64' }
 const platform = (text: string) => parsePlatform(text, host)
@@ -126,4 +127,15 @@ test('pullAllTags() pulls every tag, and one that fails does not hide the others
       (await rejects(pullAllTags(test.engine, test.name(text)), 'TAG_WITH_ALL_TAGS')).message,
       /^tag can't be used with/,
     )
+})
+
+test('a name by digest is removed without the tags of the same image', async () => {
+  await using test = await TestEngine.start()
+  const { digest } = await test.publish('app', ['1'], async (sink) => await randomImage(sink, small))
+  await pullImage(test.engine, test.name('app:1'))
+  await pullImage(test.engine, `${test.name('app')}@${digest}`)
+  assert.deepEqual(await removeImage(test.engine, `${test.name('app')}@${digest}`), {
+    untagged: [`${test.name('app')}@${digest}`],
+  })
+  assert.deepEqual((await findImage(test.engine, test.name('app:1'))).names, [test.name('app:1')])
 })

@@ -108,3 +108,9 @@ test('pushAllTags() pushes every tag of the repository, and one that fails does 
   assert.match(none.message, /^An image does not exist locally with the tag: /)
   await rejects(pushAllTags(test.engine, `${registry.host}/app:1`), 'TAG_WITH_ALL_TAGS')
 })
+
+test('pushImage() refuses a digest, as docker does', async () => {
+  await using test = await TestEngine.start()
+  const { message } = await rejects(pushImage(test.engine, `${test.name('app')}@sha256:${'0'.repeat(64)}`), 'PUSH_WITH_DIGEST')
+  assert.match(message, /cannot push a digest reference$/)
+})
