@@ -34,6 +34,8 @@ export class TestGantry implements AsyncDisposable {
       GANTRY_ROOT: join(this.folder, 'root'),
       GANTRY_RUN: join(this.folder, 'run'),
       DOCKER_CONFIG: join(this.folder, 'docker'),
+      XDG_CONFIG_HOME: join(this.folder, 'config'),
+      XDG_STATE_HOME: join(this.folder, 'state'),
       NO_COLOR: '1',
       ...environment,
     }

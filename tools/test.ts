@@ -33,8 +33,11 @@ const peers: readonly Requirement[] = [
 const missing = install(peers, console.log)
 if (missing.length > 0) console.log(`Tests that need ${missing.join(', ')} are skipped.`)
 
+// what Node.js compiled is kept: tests start many processes and threads
+const environment = { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'compiled') }
+
 const run = (args: readonly string[]): void => {
-  const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' })
+  const result = spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit', env: environment })
   if (result.status !== 0) process.exit(result.status ?? 1)
 }
 

@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
 import { systemCode } from '../lib/errors.ts'
-import { writeFileAtomic } from '../lib/files.ts'
-import { lock, type FileLock } from '../lib/lock.ts'
+import { exists, writeFileAtomic } from '../lib/files.ts'
+import { lock, tryLock, type FileLock } from '../lib/lock.ts'
 import { isDigest, type DiffId } from '../oci/digest.ts'
 import { hashOf } from './graph.ts'
 
@@ -55,21 +55,39 @@ export class BuildCache {
   }
 
   #path(kind: 'records' | 'files', key: string): string {
-    return join(this.#folder, kind, key.slice(0, 2), `${key}.json`)
+    return recordPath(this.#folder, kind, key)
   }
 }
 
-/** The layers that the records of a cache folder name, whether they are there or not: what is not to be collected. */
-export const cachedLayerIds = async (folder: string): Promise<readonly DiffId[]> => {
-  const ids = new Set<DiffId>()
+/** The records of a cache folder by their keys, whether their layers are there or not. */
+export const cacheRecords = async (folder: string): Promise<readonly (CacheRecord & { readonly key: string })[]> => {
+  const found = []
   const records = join(folder, 'records')
   for (const part of await readNames(records))
     for (const name of await readNames(join(records, part))) {
       const record = name.endsWith('.json') ? parseRecord(await readText(join(records, part, name))) : undefined
-      if (record !== undefined) ids.add(record.layer)
+      if (record !== undefined) found.push({ ...record, key: name.slice(0, -'.json'.length) })
     }
-  return [...ids]
+  return found
 }
+
+/** The layers that the records of a cache folder name: what is not to be collected. */
+export const cachedLayerIds = async (folder: string): Promise<readonly DiffId[]> => [
+  ...new Set((await cacheRecords(folder)).map(({ layer }) => layer)),
+]
+
+/** Forgets what a step made; the layer is for others to remove. */
+export const dropCacheRecord = async (folder: string, key: string): Promise<void> => {
+  for (const kind of ['records', 'files'] as const) await rm(recordPath(folder, kind, key), { force: true })
+  // a build that waits for the file that goes may do the step beside another that makes a new one, and both make the same
+  const lockPath = join(folder, 'locks', key)
+  if (!(await exists(lockPath))) return
+  await using free = await tryLock(lockPath)
+  if (free !== undefined) await rm(lockPath, { force: true })
+}
+
+const recordPath = (folder: string, kind: 'records' | 'files', key: string): string =>
+  join(folder, kind, key.slice(0, 2), `${key}.json`)
 
 const readNames = async (folder: string): Promise<readonly string[]> => {
   try {

@@ -13,6 +13,7 @@ const images: Readonly<Record<string, Entry>> = {
   catalog: ['List the repositories of a registry', () => import('./commands/catalog.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
+  'image prune': ['Remove images that are not used', () => import('./commands/image-prune.ts')],
   import: ['Make an image of a root file system in a tar', () => import('./commands/import.ts')],
   inspect: ['Show everything about images or containers as JSON', () => import('./commands/inspect.ts')],
   load: ['Load images from a tar archive', () => import('./commands/load.ts')],
@@ -27,6 +28,7 @@ const images: Readonly<Record<string, Entry>> = {
 }
 
 const containers: Readonly<Record<string, Entry>> = {
+  'container prune': ['Remove containers that do not run', () => import('./commands/container-prune.ts')],
   logs: ["Show a container's output", () => import('./commands/logs.ts')],
   ps: ['List containers', () => import('./commands/ps.ts')],
   rm: ['Remove containers', () => import('./commands/rm.ts')],
@@ -34,12 +36,32 @@ const containers: Readonly<Record<string, Entry>> = {
   stop: ['Stop running containers', () => import('./commands/stop.ts')],
 }
 
+const tools: Readonly<Record<string, Entry>> = {
+  'artifact attach': ['Attach files to an image', () => import('./commands/artifact-attach.ts')],
+  'artifact pull': ['Download the files of an artifact', () => import('./commands/artifact-pull.ts')],
+  'artifact push': ['Upload files as an artifact', () => import('./commands/artifact-push.ts')],
+  'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+  'manifest add': ['Add an image to a manifest list', () => import('./commands/manifest-add.ts')],
+  'manifest annotate': ['Change what a manifest list says', () => import('./commands/manifest-annotate.ts')],
+  'manifest create': ['Make a manifest list of images', () => import('./commands/manifest-create.ts')],
+  'manifest inspect': ['Show a manifest or manifest list', () => import('./commands/manifest-inspect.ts')],
+  'manifest push': ['Upload a manifest list and its images', () => import('./commands/manifest-push.ts')],
+  'manifest remove': ['Take images out of a manifest list', () => import('./commands/manifest-remove.ts')],
+  'manifest rm': ['Remove manifest lists', () => import('./commands/manifest-rm.ts')],
+  referrers: ['List what refers to an image', () => import('./commands/referrers.ts')],
+}
+
 const others: Readonly<Record<string, Entry>> = {
+  'builder prune': ['Forget cached steps of builds', () => import('./commands/builder-prune.ts')],
   completion: ['Print a script that completes command lines in a shell', () => import('./commands/completion.ts')],
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
   login: ['Log in to a registry', () => import('./commands/login.ts')],
   logout: ['Log out from a registry', () => import('./commands/logout.ts')],
+  info: ['Show what there is and what it runs on', () => import('./commands/info.ts')],
+  'system df': ['Show what takes which room on the disk', () => import('./commands/system-df.ts')],
+  'system prune': ['Remove all that is not used', () => import('./commands/system-prune.ts')],
+  'system verify': ['Look for damage, and repair it', () => import('./commands/system-verify.ts')],
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
@@ -51,6 +73,8 @@ const unlisted: Readonly<Record<string, Entry>> = {
 
 /** `gantry image ls` and the like: docker's forms with a noun, and what they stand for. */
 const aliases: Readonly<Record<string, string>> = {
+  attach: 'artifact attach',
+  'artifact discover': 'referrers',
   'image build': 'build',
   'image history': 'history',
   'image import': 'import',
@@ -63,6 +87,7 @@ const aliases: Readonly<Record<string, string>> = {
   'image rm': 'rmi',
   'image save': 'save',
   'image tag': 'tag',
+  'system info': 'info',
   'image untag': 'untag',
   'container inspect': 'inspect',
   'container list': 'ps',
@@ -75,7 +100,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...containers, ...others, ...unlisted }
+const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others, ...unlisted }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -105,12 +130,13 @@ export const similarCommands = (word: string): readonly string[] =>
 export const overview = (): string => {
   const section = (title: string, entries: Readonly<Record<string, Entry>>): string =>
     `${title}:\n${Object.entries(entries)
-      .map(([name, [summary]]) => `  ${name.padEnd(12)}${summary}`)
+      .map(([name, [summary]]) => `  ${name.padEnd(18)}${summary}`)
       .join('\n')}`
   return [
     'Usage:  gantry [OPTIONS] COMMAND',
     'Build, pull, push, run and host container images, without a daemon.',
     section('Images', images),
+    section('Image tools', tools),
     section('Containers', containers),
     section('Registries and system', others),
     `Global options:

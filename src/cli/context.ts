@@ -42,6 +42,11 @@ export const createContext = (flags: FlagValues<typeof globalFlags>, controller:
     ...(flags['plain-http'] === undefined ? {} : { plainHttp: flags['plain-http'] }),
     userAgent: `gantry/${version} (${process.platform}; ${process.arch})`,
     onWarning: (message) => warn(`warning: ${message}`),
+    askPassphrase: async (isNew) => {
+      if (!process.stdin.isTTY) return undefined
+      const { askPassphrase } = await import('./prompt.ts')
+      return await askPassphrase({ stdin: process.stdin, stderr: process.stderr, signal: controller.signal }, isNew)
+    },
     selfCommand: [process.execPath, process.argv[1] ?? ''],
     now: () => new Date(),
   })

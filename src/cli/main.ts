@@ -1,4 +1,5 @@
 import { GantryError, isGantryError } from '../lib/errors.ts'
+import { explainSystemError } from '../lib/system-error.ts'
 import { commandHelp, type CommandSpec } from './command.ts'
 import { findCommand, overview, similarCommands } from './commands.ts'
 import { createContext, globalFlags } from './context.ts'
@@ -40,7 +41,8 @@ const main = async (words: readonly string[]): Promise<number> => {
     const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, controller)
     await using _engine = context.engine
     return (await command.run(context, args, values)) ?? 0
-  } catch (error) {
+  } catch (thrown) {
+    const error = explainSystemError(thrown)
     reportError(error, global.values.debug === true, found.name)
     return exitStatusOf(error, failureStatus)
   }
@@ -50,6 +52,7 @@ const main = async (words: readonly string[]): Promise<number> => {
 const ownRegistryFlags = (
   values: Readonly<Record<string, unknown>>,
 ): { readonly 'tls-verify'?: boolean; readonly 'plain-http'?: boolean } => ({
+  ...(values['insecure'] === true ? { 'tls-verify': false } : {}),
   ...(typeof values['tls-verify'] === 'boolean' ? { 'tls-verify': values['tls-verify'] } : {}),
   ...(typeof values['plain-http'] === 'boolean' ? { 'plain-http': values['plain-http'] } : {}),
 })
@@ -76,12 +79,21 @@ const arityText = (least: number, most: number): string => {
   return most === Infinity ? `requires at least ${count(least)}` : `requires ${least} to ${count(most)}`
 }
 
+/** Called when nothing is left that could end the command: a mistake, which must not look like success. */
+const stuck = (): void => {
+  reportError(new Error('Cannot go on: nothing is left to wait for'), process.argv.includes('--debug'))
+  process.exitCode = 1
+}
+
 const start = async (): Promise<void> => {
+  process.once('beforeExit', stuck)
   try {
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
     reportError(error, process.argv.includes('--debug'))
     process.exitCode = exitStatusOf(error, 1)
+  } finally {
+    process.off('beforeExit', stuck)
   }
 }
 

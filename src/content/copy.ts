@@ -6,7 +6,7 @@ import type { Digest } from '../oci/digest.ts'
 import { isNonDistributable } from '../oci/media-type.ts'
 import { copyBlob } from './copy/copy-blob.ts'
 import { planAll, planSelection, settleSparse, type Node, type SparsePolicy } from './copy/plan.ts'
-import type { ContentSource, CopyEvent, ImageSink, ImageSource } from './interfaces.ts'
+import type { ContentSource, CopyEvent, ImageSink, ImageSource, WholeSink } from './interfaces.ts'
 import { isSmallBlobReader } from './read-blob.ts'
 import { selectImage, type PlatformOptions } from './select.ts'
 
@@ -102,8 +102,10 @@ class CopyJob {
         const blobs = [node.manifest.config, ...node.manifest.layers]
         return this.#once(descriptor, async () => {
           this.#emit({ kind: 'manifest', descriptor, blobs })
+          const there = isWhole(this.#sink) ? await this.#isThere(descriptor) : undefined
+          if (there === true) return this.#exist([...blobs, descriptor])
           await settle(blobs.map((blob) => this.#copy({ kind: 'blob', descriptor: blob })))
-          await this.#document(descriptor, node.bytes)
+          await this.#document(descriptor, node.bytes, there)
         })
       }
       case 'index':
@@ -138,15 +140,26 @@ class CopyJob {
     })
   }
 
-  async #document(descriptor: Descriptor, bytes: Buffer): Promise<void> {
+  #exist(descriptors: readonly Descriptor[]): void {
+    for (const descriptor of descriptors) this.#emit({ kind: 'exists', descriptor })
+  }
+
+  async #isThere(descriptor: Descriptor): Promise<boolean> {
+    return await this.#slots.run(async () => await this.#sink.has(descriptor, this.#abortable))
+  }
+
+  async #document(descriptor: Descriptor, bytes: Buffer, known?: boolean): Promise<void> {
+    const there = known ?? (await this.#isThere(descriptor))
+    if (there) return this.#exist([descriptor])
     await this.#slots.run(async () => {
       throwIfAborted(this.#abortable.signal)
-      if (await this.#sink.has(descriptor, this.#abortable)) return this.#emit({ kind: 'exists', descriptor })
       await this.#sink.write(descriptor, streamOf(bytes), this.#abortable)
       this.#emit({ kind: 'done', descriptor })
     })
   }
 }
+
+const isWhole = (sink: object): sink is WholeSink => 'manifestsAreWhole' in sink
 
 /** Waits for all, so that nothing goes on behind the caller's back; then the first error is thrown. */
 const settle = async (works: readonly Promise<void>[]): Promise<void> => {

@@ -1,4 +1,5 @@
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import type { Leases } from '../lib/leases.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { ChainId, Digest, DiffId } from '../oci/digest.ts'
 import type { ImageConfig } from '../oci/image-config.ts'
@@ -10,6 +11,14 @@ export interface ByteRange {
   readonly end?: number
 }
 
+/** What moves a blob may be told, and tell. */
+export interface TransferOptions extends Abortable {
+  /** A failure that is not the end: what it was, and milliseconds until the next attempt. */
+  readonly onRetry?: (reason: string, wait: number) => void
+  /** Bytes of the blob that have arrived by the work of another process, for which this one waits. */
+  readonly onArrived?: (offset: number) => void
+}
+
 /** Content that can be read by descriptor. */
 export interface ContentSource {
   /** True if `open` would succeed now. */
@@ -18,7 +27,7 @@ export interface ContentSource {
    * The blob's bytes. A whole blob is verified while it is read: the stream throws `data_loss` at its end when size or digest
    * differ, so nothing may be trusted before it ended. A range is not verified. `not_found` when there is none.
    */
-  open(descriptor: Descriptor, options?: Abortable & { readonly range?: ByteRange }): Promise<ByteStream>
+  open(descriptor: Descriptor, options?: TransferOptions & { readonly range?: ByteRange }): Promise<ByteStream>
 }
 
 /** A place that takes content. */
@@ -61,7 +70,15 @@ export interface ResumableSink {
    * attempt stopped. Not called where the blob is there already, be it that another process has just brought it; called again
    * with 0 if what had been kept turns out to be wrong.
    */
-  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void>
+  writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: TransferOptions): Promise<void>
+}
+
+/**
+ * A sink that refuses a manifest whose blobs it lacks, as registries do (distribution-spec §Pushing Manifests): one that it has stands
+ * for its blobs. Not so an index, which may be sparse.
+ */
+export interface WholeSink {
+  readonly manifestsAreWhole: true
 }
 
 /** A source that hands out small content at once: manifests, indexes, configs. */
@@ -91,22 +108,41 @@ export interface DiskStore extends ContentStore, ImageSource, ImageSink, Resumab
   readonly folder: string
   /** All that is kept, in the order of first naming. */
   names(): Promise<readonly NamedDescriptor[]>
-  /** True if there was such a name, or such a nameless digest. The content stays until it is collected. */
-  untag(name: string): Promise<boolean>
+  /** True if there was such a name, of `target` if that is given, or such a nameless digest. The content stays until it is collected. */
+  untag(name: string, target?: Digest): Promise<boolean>
   /**
    * Takes a blob that is a file on this machine already, as a hard link where the file system can. The caller promises that the
    * file is never written again, and that it holds the descriptor's bytes, unless `verify` is set.
    */
   link(descriptor: Descriptor, path: string, options?: Abortable & { readonly verify?: boolean }): Promise<void>
   /**
-   * Keeps content that has no name yet from being collected. Whatever skips content that is there, or writes content before it
-   * names it, holds a lease meanwhile; it ends with its holder, however that dies.
+   * Keeps from being collected what this process asks for with `has`, or writes, links or names, from now on: with all that it leads
+   * to, if it is a manifest. Whatever skips content that is there, or writes content before it names it, holds a lease meanwhile; it
+   * ends with its holder, however that dies.
    */
   lease(options?: Abortable): Promise<AsyncDisposable>
-  /** The opposite of a lease: undefined while anyone holds one. Only for collecting. */
-  tryExclusive(): Promise<AsyncDisposable | undefined>
-  /** Removes what dead writers left and what has not been resumed since `before` (milliseconds since 1970). The caller holds the store exclusively. */
-  sweep(before: number): Promise<void>
+  /** Where the leases of all processes on the store are. */
+  readonly leases: Leases
+  /**
+   * The blobs that are not in `used`, parents before children, and what has arrived of blobs that were not resumed since
+   * `partialsBefore` (milliseconds since 1970; default: none of it).
+   */
+  garbage(used: ReadonlySet<string>, partialsBefore?: number): AsyncIterable<Garbage>
+  /** Removes what dead writers left. */
+  removeLeftovers(): Promise<void>
+}
+
+/** Something that nothing that is in use seems to need. */
+export interface Garbage {
+  readonly place: 'content' | 'layers'
+  readonly kind: 'blob' | 'partial' | 'layer' | 'derived'
+  /** The digest under which it is relied on. */
+  readonly digest: Digest
+  /**
+   * Takes it out of sight at once, and answers where it is now, to be removed; undefined if it is gone. Under `Leases.collect`, after
+   * a last look at what is in use; the caller holds a lease, which is given.
+   */
+  hide(owner: string): string | undefined
 }
 
 /** What copy() reports. Bytes of a blob that is fetched again after a failure are reported again from `offset`. */

@@ -23,6 +23,10 @@ export const layoutImages = (entries: readonly LayoutEntry[]): readonly NamedDes
     return full === undefined ? { descriptor } : { name: full, descriptor }
   })
 
+/** What refers to an image lies beside it: without a name, or with one that is made of the image's digest. */
+const isReferrer = (name: string | undefined, { artifactType }: Descriptor): boolean =>
+  name === undefined ? artifactType !== undefined : /^sha(?:256|512)-[0-9a-f]{64}/.test(name)
+
 /**
  * Finds an entry of an index.json by either of its names, by the full reference that a name stands for, or by digest; '' stands for
  * the only image there is. `not_found`, or `conflict` AMBIGUOUS if several images would do.
@@ -35,9 +39,10 @@ export const resolveInLayout = (
   sizeOf: (digest: Descriptor['digest']) => number | undefined,
 ): Descriptor => {
   const images = layoutImages(entries)
-  const found = entries.filter(
-    ({ name, refName, descriptor }, index) =>
-      reference === '' || [name, refName, descriptor.digest, images[index]?.name].includes(reference),
+  const found = entries.filter(({ name, refName, descriptor }, index) =>
+    reference === ''
+      ? !isReferrer(name, descriptor)
+      : [name, refName, descriptor.digest, images[index]?.name].includes(reference),
   )
   const [first] = found
   const digests = new Set(found.map(({ descriptor }) => descriptor.digest))

@@ -63,7 +63,9 @@ export const encodeLayoutIndex = ({ rest, entries }: LayoutIndex): string =>
 export const layoutEntry = (target: Descriptor, name?: string): LayoutEntry => {
   const { urls: _urls, data: _data, ...descriptor } = splitNames(target).descriptor
   if (name === undefined) return { descriptor, raw: { ...descriptor } }
-  const annotations = { ...descriptor.annotations, [imageNameKey]: name, [refNameKey]: name }
+  // containerd takes its annotation for a full reference; a bare tag is none
+  const full = name.includes('/') ? { [imageNameKey]: name } : {}
+  const annotations = { ...descriptor.annotations, ...full, [refNameKey]: name }
   return { name, descriptor, raw: { ...descriptor, annotations } }
 }
 

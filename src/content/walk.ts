@@ -18,10 +18,14 @@ export type Reached =
 
 /**
  * All that can be reached from the roots, each digest once, parents before children, in the order of the documents. Whatever else
- * than absence keeps a manifest from being read is thrown.
+ * than absence keeps a manifest from being read is thrown. What is in `seen` is passed over, with all below it; what is reached is added.
  */
-export async function* walk(source: ContentSource, roots: Iterable<Descriptor>, options: Abortable = {}): AsyncIterable<Reached> {
-  const seen = new Set<Digest>()
+export async function* walk(
+  source: ContentSource,
+  roots: Iterable<Descriptor>,
+  options: Abortable & { readonly seen?: Set<Digest> } = {},
+): AsyncIterable<Reached> {
+  const { seen = new Set<Digest>() } = options
   for (const root of roots) yield* walkFrom(source, root, 0, seen, options)
 }
 

@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { open, rm } from 'node:fs/promises'
-import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
+import { GantryError, throwIfAborted } from '../lib/errors.ts'
+import { isDiskFull } from '../lib/system-error.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 
 const batchSize = 1 << 20
@@ -88,7 +89,7 @@ const writeAll = async (handle: FileHandle, bytes: Uint8Array, position: number)
       at += bytesWritten
     }
   } catch (cause) {
-    if (systemCode(cause) !== 'ENOSPC' && systemCode(cause) !== 'EDQUOT') throw cause
+    if (!isDiskFull(cause)) throw cause
     throw new GantryError('resource_exhausted', 'DISK_FULL', 'Cannot write content: no space is left on the disk', { cause })
   }
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { formatDuration } from '../lib/duration.ts'
 import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
+import { Leases } from '../lib/leases.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
 import type { RuntimeTools } from '../runtime/detect-runtime.ts'
@@ -20,6 +22,8 @@ export interface EngineOptions {
   readonly plainHttp?: boolean
   readonly userAgent?: string
   readonly onWarning?: (message: string) => void
+  /** Asks for the passphrase of encrypted credentials; `isNew` if it is to be chosen. Undefined: there is nobody to ask. */
+  readonly askPassphrase?: (isNew: boolean) => Promise<string | undefined>
   /** The command line that starts this gantry: an absolute program and its first arguments. Monitors run it when a container has ended. */
   readonly selfCommand: readonly string[]
   readonly now: () => Date
@@ -30,26 +34,40 @@ const once = <T>(make: () => Promise<T>): (() => Promise<T>) => {
   return () => (made ??= make())
 }
 
+/** Milliseconds: a shorter wait is over before it is read. */
+const noticeable = 2000
+
+/** Says why nothing happens for a while. */
+const retryTeller =
+  (warn: (message: string) => void) =>
+  (reason: string, wait: number): void => {
+    if (wait >= noticeable) warn(`${reason}; trying again in ${formatDuration(wait)}`)
+  }
+
 /** The stores and clients of one root, each opened when it is first needed. The composition root: nothing below knows of the others. */
 export class Engine implements AsyncDisposable {
   readonly options: EngineOptions
   readonly content: () => Promise<DiskStore>
   readonly layers: () => Promise<LayerStore>
   readonly registry: () => Promise<RegistryClient>
+  /** What this process relies on in either store. */
+  readonly leases: Leases
   /** The OCI runtime and conmon of this machine. */
   readonly runtime: () => Promise<RuntimeTools>
   #registryOpened = false
 
   constructor(options: EngineOptions) {
     this.options = options
+    this.leases = new Leases(this.path('leases'))
     this.content = once(async () => {
       const { openDiskStore } = await import('../content/disk-store/disk-store.ts')
-      return await openDiskStore({ folder: this.path('content') })
+      return await openDiskStore({ folder: this.path('content'), leases: this.leases })
     })
     this.layers = once(async () => {
       const { openLayerStore } = await import('../layers/open.ts')
       return await openLayerStore({
         root: options.root,
+        leases: this.leases,
         ...(options.storageDriver === undefined ? {} : { driver: options.storageDriver }),
       })
     })
@@ -58,15 +76,21 @@ export class Engine implements AsyncDisposable {
       return await detectRuntime({ path: options.environment.PATH ?? '', stateFolder: join(this.runFolder, 'runtime') })
     })
     this.registry = once(async () => {
-      const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
+      const { createRegistryClient, createCredentialStore, createRouter, createUploadJournal } =
+        await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
-        credentials: createCredentialStore(options.environment),
+        credentials: createCredentialStore(options.environment, {
+          ...(options.onWarning && { onWarning: options.onWarning }),
+          ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
+        }),
+        routing: createRouter(options.environment),
+        uploads: createUploadJournal({ folder: this.path('uploads'), now: options.now }),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),
         ...(options.userAgent === undefined ? {} : { userAgent: options.userAgent }),
-        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+        ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning, onRetry: retryTeller(options.onWarning) }),
       })
     })
   }

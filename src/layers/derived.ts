@@ -28,7 +28,7 @@ export const makeDerived = async (
 ): Promise<void> => {
   if (await exists(target)) return
   const work = async (): Promise<void> => {
-    if (!(await exists(target))) await layers.runJob(job(layers.workspace.temporary()))
+    if (!(await exists(target))) await layers.runJob(job(await layers.workspace.temporary()))
   }
   await layers.workspace.exclusive(basename(target), work, options)
 }

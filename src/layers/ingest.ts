@@ -9,8 +9,8 @@ import { createDigester, digestAlgorithm, type Digester, type DiffId } from '../
 import type { Compression } from '../oci/media-type.ts'
 import { encodeErofs } from './erofs/encode.ts'
 import { indexOptions } from './index-options.ts'
+import { layerInfo } from './layer-info.ts'
 import { layerPaths } from './layer-paths.ts'
-import { mountFacts } from './mount-facts.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { commitFolder, writeAllSync, writeFileSynced } from './synced-files.ts'
 import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
@@ -30,13 +30,22 @@ export interface IngestJob {
   readonly maxTarSize: number
 }
 
+/** Puts a layer in its place whose digest was not known before it was taken in. */
+export interface CommitJob extends Pick<IngestJob, 'folder' | 'temporary'> {
+  readonly kind: 'commit'
+  readonly diffId: DiffId
+}
+
 /** Inflating, hashing and parsing go piece by piece so that each finds the bytes in the processor's cache; writing is done in large blocks. */
 const pieceSize = 64 * 1024
 const blockSize = 1024 * 1024
 /** Bytes after which the disk is set to work, so that little is left to wait for in the end. */
 const flushSize = 32 * 1024 * 1024
 
-/** Takes one layer into the store: inflates, digests, parses and writes its tar, makes the index, and puts both in place. Blocks the thread. */
+/**
+ * Takes one layer into the store: inflates, digests, parses and writes its tar, makes the index, and puts both in place, unless its
+ * digest was not known: then `commitLayer` does. Blocks the thread.
+ */
 export const ingest = async (job: IngestJob): Promise<StoredInfo> => {
   const ring = new RingReader(job.ring)
   try {
@@ -63,16 +72,10 @@ const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo>
   const diffId = digester.digest()
   if (job.expected !== undefined && diffId !== job.expected) throw mismatch(job.expected, diffId)
   const tree = builder.finish()
-  const info: StoredInfo = {
-    diffId,
-    tarSize: tar.size,
-    contentSize: tree.contentSize,
-    entries: tree.entries,
-    ...mountFacts(tree),
-  }
+  const info = layerInfo(tree, diffId, tar.size)
   writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions([{ diffId, tarSize: tar.size }], diffId)))
   writeFileSynced(join(job.temporary, 'info'), [Buffer.from(JSON.stringify(info))])
-  commit(job, diffId)
+  if (job.expected !== undefined) commitLayer(job, diffId)
   return info
 }
 
@@ -157,7 +160,7 @@ class TarFile {
 const datasync = promisify(fdatasync)
 
 /** Puts the finished folder in its place. */
-const commit = (job: IngestJob, diffId: DiffId): void => {
+export const commitLayer = (job: Pick<IngestJob, 'folder' | 'temporary'>, diffId: DiffId): void => {
   const paths = layerPaths(job.folder)
   mkdirSync(paths.algorithm(digestAlgorithm(diffId)), { recursive: true })
   commitFolder(job.temporary, paths.layer(diffId))

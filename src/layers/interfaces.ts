@@ -1,5 +1,6 @@
+import type { Dependent } from '../content/collect-garbage.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
-import type { DiffId } from '../oci/digest.ts'
+import type { ChainId, Digest, DiffId } from '../oci/digest.ts'
 import type { Compression } from '../oci/media-type.ts'
 import type { Mount } from '../lib/mount.ts'
 
@@ -68,10 +69,11 @@ export interface UpperFolder {
 }
 
 /**
- * Unpacked or indexed layers by diffId. `add` is all or nothing and idempotent, and many processes may use one store at once.
+ * Unpacked or indexed layers by diffId. `add` is all or nothing and idempotent, and many processes may use one store at once. Layers
+ * that are asked for, added or mounted under a lease are not collected meanwhile, nor is what is made of them.
  * Implementations: the tar store (tar + EROFS index) and the folder store; both pass the contract suite in src/testing.
  */
-export interface LayerStore {
+export interface LayerStore extends Dependent {
   has(id: DiffId): Promise<boolean>
   info(id: DiffId): Promise<LayerInfo>
   /** Takes a layer's blob, compressed or not; `data_loss` if the tar's digest is not `id`, `invalid_argument` for a tar that no layer may be. */
@@ -94,4 +96,29 @@ export interface LayerStore {
   /** True if there was such a layer. It must not be mounted: what is seen then is not defined. */
   remove(id: DiffId): Promise<boolean>
   list(): AsyncIterable<DiffId>
+  /** Where layers, and what was made of them, lie on the disk: what they take there can be measured. */
+  places(): AsyncIterable<LayerPlace>
+  /** Hashes a layer's tar, and compares its index with what the tar gives; with `repair` an index that is wrong is made again. */
+  verify(id: DiffId, options?: VerifyOptions): Promise<LayerCheck>
+  /** Compares the indexes over several layers with what the layers give; with `repair` what is wrong is removed, to be made again when it is needed. */
+  verifyMerged(options?: VerifyOptions): AsyncIterable<LayerCheck & { readonly id: ChainId }>
+}
+
+/** A folder of the store: of a layer, or of what was made of several and goes by the chain ID of the topmost. */
+export interface LayerPlace {
+  readonly kind: 'layer' | 'derived'
+  readonly digest: Digest
+  readonly path: string
+}
+
+export interface VerifyOptions {
+  readonly repair?: boolean
+}
+
+/** What is wrong with a layer, in words; nothing if all is right. */
+export interface LayerCheck {
+  readonly tar?: string
+  readonly index?: string
+  /** The index was wrong, and is not any more. */
+  readonly repaired?: boolean
 }

@@ -1,12 +1,15 @@
+import { chainIds } from '../oci/chain-id.ts'
 import type { DiffId } from '../oci/digest.ts'
 import { dropDerived } from './derived.ts'
 import { createErofsDriver } from './erofs-driver.ts'
 import { createFolderDriver } from './folder-driver.ts'
+import { findGarbage, layerPlaces } from './garbage.ts'
 import type { LayerStore } from './interfaces.ts'
 import { mountRights } from './mount-rights.ts'
 import type { StackDriver } from './stack-driver.ts'
 import type { StoredInfo } from './stored-info.ts'
 import { TarLayers, type TarLayersOptions } from './tar-layers.ts'
+import { verifyMerged, verifyStored } from './verify-store.ts'
 
 /** The layer store that mounts layers with EROFS, unpacking nothing. */
 export const createTarLayerStore = (options: TarLayersOptions): LayerStore => {
@@ -24,7 +27,11 @@ export const createFolderLayerStore = (options: TarLayersOptions): LayerStore =>
 export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackDriver>): LayerStore => {
   let chosen: Promise<StackDriver> | undefined
   const driver = (): Promise<StackDriver> => (chosen ??= choose())
-  const infos = (ids: readonly DiffId[]): Promise<StoredInfo[]> => Promise.all(ids.map((id) => layers.info(id)))
+  const infos = async (ids: readonly DiffId[]): Promise<StoredInfo[]> => {
+    // what is made of the layers is looked for by these
+    await layers.leases.rely([...ids, ...chainIds(ids)])
+    return await Promise.all(ids.map((id) => layers.info(id)))
+  }
   return {
     has: (id) => layers.has(id),
     info: (id) => layers.info(id),
@@ -33,6 +40,11 @@ export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackD
     open: (id) => layers.open(id),
     tarFile: (id) => layers.tarFile(id),
     list: () => layers.list(),
+    garbage: (used) => findGarbage(layers, used),
+    places: () => layerPlaces(layers),
+    verify: (id, options) => verifyStored(layers, id, options),
+    verifyMerged: (options) => verifyMerged(layers, options),
+    removeLeftovers: () => layers.workspace.sweep(),
     mounts: async (ids, place) => await (await driver()).mounts(await infos(ids), place),
     prepare: async (ids, options) => {
       const stack = await infos(ids)

@@ -1,20 +1,26 @@
 import { GantryError, messageOf, systemCode } from '../lib/errors.ts'
+import { isDiskFull, fullReason } from '../lib/system-error.ts'
 import { serveJobs } from '../lib/worker.ts'
-import { ingest, type IngestJob } from './ingest.ts'
+import { commitLayer, ingest, type CommitJob, type IngestJob } from './ingest.ts'
 import type { MergeJob } from './merge-index.ts'
 import type { UnpackJob } from './unpack.ts'
+import type { VerifyJob } from './verify-layer.ts'
 
 /** The jobs of a layer store's workers. Taking in a layer is what has to start fast: the rest is loaded when it is asked for. */
-export type LayerJob = IngestJob | MergeJob | UnpackJob
+export type LayerJob = IngestJob | CommitJob | MergeJob | UnpackJob | VerifyJob
 
 const run = async (job: LayerJob): Promise<unknown> => {
   switch (job.kind) {
     case 'ingest':
       return await ingest(job)
+    case 'commit':
+      return commitLayer(job, job.diffId)
     case 'merge':
       return (await import('./merge-index.ts')).mergeIndexes(job)
     case 'unpack':
       return (await import('./unpack.ts')).unpackLayer(job)
+    case 'verify':
+      return (await import('./verify-layer.ts')).verifyLayer(job)
   }
 }
 
@@ -22,14 +28,14 @@ const run = async (job: LayerJob): Promise<unknown> => {
 const explain = (error: unknown, job: LayerJob): unknown => {
   const code = systemCode(error)
   if (error instanceof GantryError || code === undefined) return error
-  const full = code === 'ENOSPC' || code === 'EDQUOT'
-  const verb = { ingest: 'add', merge: 'index', unpack: 'unpack' }[job.kind]
-  const reason = full ? `no room is left in "${job.folder}"` : messageOf(error)
+  const full = isDiskFull(error)
+  const verb = { ingest: 'add', commit: 'add', merge: 'index', unpack: 'unpack', verify: 'verify' }[job.kind]
+  const reason = full ? fullReason(job.folder) : messageOf(error)
   return new GantryError(
     full ? 'resource_exhausted' : 'failed_precondition',
-    full ? 'NO_SPACE' : 'LAYER_NOT_WRITTEN',
+    full ? 'DISK_FULL' : 'LAYER_NOT_WRITTEN',
     `Cannot ${verb} a layer: ${reason}`,
-    { cause: error },
+    { cause: error, ...(full && { hint: 'make room there, and try again: the blobs that have arrived are kept' }) },
   )
 }
 

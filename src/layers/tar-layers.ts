@@ -1,7 +1,10 @@
+import { join } from 'node:path'
 import { access, readdir, readFile, rename } from 'node:fs/promises'
 import { createRing, RingWriter } from '../lib/byte-ring.ts'
 import { parseJson, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
+import { Leases } from '../lib/leases.ts'
+import { removeTree } from '../lib/remove-tree.ts'
 import { WorkerPool } from '../lib/worker-pool.ts'
 import { workerUrl } from '../lib/worker.ts'
 import { isDigest, type DiffId } from '../oci/digest.ts'
@@ -12,11 +15,13 @@ import type { LayerReader } from './interfaces.ts'
 import { fileNameOf, layerPaths, type LayerPaths } from './layer-paths.ts'
 import type { LayerJob } from './layer.worker.ts'
 import type { StoredInfo } from './stored-info.ts'
-import { removeTree, Workspace } from './workspace.ts'
+import { Workspace } from './workspace.ts'
 
 export interface TarLayersOptions {
   /** Where the layers are; made where it is missing. */
   readonly folder: string
+  /** The leases of this process, where other stores share them. Default: those in `leases` of the folder. */
+  readonly leases?: Leases
   /** Most bytes that a layer's tar may have. Default: what the disk has room for. */
   readonly maxTarSize?: number
   /** The threads that do the work, to be shared between stores. Default: `createLayerWorkers()`. */
@@ -36,6 +41,7 @@ const ringSize = 2 * 1024 * 1024
 export class TarLayers {
   readonly paths: LayerPaths
   readonly workspace: Workspace
+  readonly leases: Leases
   readonly folder: string
   readonly #maxTarSize: number
   readonly #workers: WorkerPool
@@ -44,7 +50,8 @@ export class TarLayers {
     this.folder = options.folder
     this.#maxTarSize = options.maxTarSize ?? Infinity
     this.paths = layerPaths(options.folder)
-    this.workspace = new Workspace(this.paths.temporary)
+    this.leases = options.leases ?? new Leases(join(options.folder, 'leases'))
+    this.workspace = new Workspace(this.paths.temporary, this.leases)
     this.#workers = options.workers ?? createLayerWorkers()
   }
 
@@ -59,6 +66,7 @@ export class TarLayers {
   }
 
   async has(id: DiffId): Promise<boolean> {
+    await this.leases.rely([id])
     try {
       await access(this.paths.layer(id))
       return true
@@ -79,6 +87,7 @@ export class TarLayers {
     bytes: ByteStream,
     options: Abortable & { readonly compression?: Compression } = {},
   ): Promise<StoredInfo> {
+    await using _lease = await this.leases.take()
     const known = await this.#find(id)
     if (known !== undefined) return await release(bytes, known)
     this.#workers.warm()
@@ -92,7 +101,14 @@ export class TarLayers {
 
   async create(tar: ByteStream, options: Abortable = {}): Promise<StoredInfo> {
     this.#workers.warm()
-    return await this.workspace.run(() => this.#ingest(tar, 'none', undefined, options.signal), options)
+    return await this.workspace.run(async () => {
+      const temporary = await this.workspace.temporary()
+      const info = await this.#ingest(tar, 'none', undefined, options.signal, temporary)
+      // nobody could rely on it before its digest was known
+      await this.leases.rely([info.diffId])
+      await this.runJob({ kind: 'commit', folder: this.folder, temporary, diffId: info.diffId })
+      return info
+    }, options)
   }
 
   async open(id: DiffId): Promise<LayerReader> {
@@ -114,7 +130,7 @@ export class TarLayers {
   /** Takes a folder out of the store at once, then removes what was in it; false if there is none. */
   async discard(path: string): Promise<boolean> {
     return await this.workspace.run(async () => {
-      const trash = this.workspace.temporary()
+      const trash = await this.workspace.temporary()
       try {
         await rename(path, trash)
       } catch (error) {
@@ -136,6 +152,7 @@ export class TarLayers {
   }
 
   async #find(id: DiffId): Promise<StoredInfo | undefined> {
+    await this.leases.rely([id])
     try {
       return parseJson(await readFile(this.paths.info(id)), `the facts of layer "${id}"`) as StoredInfo
     } catch (error) {
@@ -149,6 +166,7 @@ export class TarLayers {
     compression: Compression,
     expected: DiffId | undefined,
     signal: AbortSignal | undefined,
+    temporary?: string,
   ): Promise<StoredInfo> {
     const ring = createRing(ringSize)
     const writer = new RingWriter(ring)
@@ -157,7 +175,7 @@ export class TarLayers {
       ring,
       compression,
       folder: this.folder,
-      temporary: this.workspace.temporary(),
+      temporary: temporary ?? (await this.workspace.temporary()),
       expected,
       maxTarSize: this.#maxTarSize,
     }

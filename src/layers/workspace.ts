@@ -1,33 +1,37 @@
-import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
-import { systemCode } from '../lib/errors.ts'
-import { lock, tryLock, withLock } from '../lib/lock.ts'
-
-const everybody = 'lock'
+import { throwIfAborted } from '../lib/errors.ts'
+import type { Leases } from '../lib/leases.ts'
+import { lock } from '../lib/lock.ts'
+import { removeTree } from '../lib/remove-tree.ts'
 
 /**
- * A folder for work in progress that any number of processes share. Who works in it holds a shared lock that the kernel takes away
- * when he dies, so that whoever gets it alone knows that all there is was left behind.
+ * A folder for work in progress that any number of processes share. Who works in it holds a lease, and what he makes begins with its
+ * name: so others know when it was left behind.
  */
 export class Workspace {
   readonly #folder: string
-  #swept: Promise<boolean> | undefined
+  readonly #leases: Leases
+  #swept: Promise<void> | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, leases: Leases) {
     this.#folder = folder
+    this.#leases = leases
   }
 
-  /** A path in the folder that nobody else uses. */
-  temporary(): string {
-    return join(this.#folder, randomBytes(9).toString('hex'))
+  /** A path in the folder that nobody else uses, for work that is run here. */
+  async temporary(): Promise<string> {
+    return join(this.#folder, temporaryName(await this.#leases.owner()))
   }
 
-  /** Runs `work` while nobody sweeps. */
-  async run<T>(work: () => Promise<T>, options?: Abortable): Promise<T> {
+  /** Runs `work` under a lease. */
+  async run<T>(work: () => Promise<T>, options: Abortable = {}): Promise<T> {
+    throwIfAborted(options.signal)
+    await using _lease = await this.#leases.take()
     await (this.#swept ??= this.sweep())
-    return await withLock(join(this.#folder, everybody), 'shared', work, options)
+    return await work()
   }
 
   /**
@@ -46,35 +50,19 @@ export class Workspace {
     }, options)
   }
 
-  /** Removes what killed processes left; false if somebody works here just now. */
-  async sweep(): Promise<boolean> {
+  /** Removes what killed processes left. */
+  async sweep(): Promise<void> {
     // the store, if this is its first use, is nobody else's: layers hold what only their containers' root may read, and setuid programs
     await mkdir(this.#folder, { recursive: true, mode: 0o700 })
-    const leftovers = async (): Promise<string[]> => (await readdir(this.#folder)).filter((name) => name !== everybody)
-    if ((await leftovers()).length === 0) return true
-    await using held = await tryLock(join(this.#folder, everybody))
-    if (held === undefined) return false
-    for (const name of await leftovers()) await removeTree(join(this.#folder, name))
-    return true
+    // the names first: who makes something has had his lease before. A lock's file is in nobody's way.
+    const names = (await readdir(this.#folder)).filter((name) => !name.endsWith('.lock'))
+    if (names.length === 0) return
+    const live = await this.#leases.live()
+    for (const name of names) if (!live.has(ownerOf(name))) await removeTree(join(this.#folder, name))
   }
 }
 
-/** Removes a folder with all that is in it, also what a layer made unwritable; nothing there is fine. */
-export const removeTree = async (path: string): Promise<void> => {
-  try {
-    await rm(path, { recursive: true, force: true })
-  } catch (error) {
-    const code = systemCode(error)
-    // ENOENT: somebody else removes it too
-    if (code === 'ENOENT') return
-    if (code !== 'EACCES' && code !== 'EPERM') throw error
-    await openFolders(path)
-    await rm(path, { recursive: true, force: true })
-  }
-}
+/** A name for something in a workspace, by the lease of who makes it. */
+export const temporaryName = (owner: string): string => `${owner}.${randomBytes(8).toString('hex')}`
 
-const openFolders = async (folder: string): Promise<void> => {
-  await chmod(folder, 0o700)
-  for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await openFolders(join(folder, entry.name))
-}
+const ownerOf = (name: string): string => name.split('.')[0] ?? ''

@@ -1,17 +1,41 @@
 import type { Transform } from 'node:stream'
-import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { constants, createZstdCompress } from 'node:zlib'
 import type { ByteStream } from './bytes.ts'
 import { Inflater, type Codec } from './compression-inflater.ts'
+import { defaultGzipLevel, maxGzipLevel } from './deflate/deflater.ts'
+import { gzip, type DeflatePool } from './deflate/gzip.ts'
+import { GantryError } from './errors.ts'
 
 const chunkSize = 64 * 1024
 
+export interface CompressOptions {
+  /** See `compressionLevels`. */
+  readonly level?: number
+  /** Threads for gzip; without them it is done in this one. zstd has one of Node.js's own for each stream. */
+  readonly pool?: DeflatePool
+}
+
+/** The levels from 1 (fast) to `most` (small), and the one that is taken where none is asked for. */
+export const compressionLevels = {
+  gzip: { most: maxGzipLevel, usual: defaultGzipLevel },
+  zstd: { most: 19, usual: 3 },
+} as const satisfies Readonly<Record<Codec, object>>
+
 /**
- * Compresses; the same bytes and level give the same result, however they are cut into chunks, for one version of Node.js. Levels:
- * gzip 1 to 9 (default 6), zstd 1 to 19 (default 3). The gzip header has no time, no name, and 255 (unknown) as its system, as Go writes it.
+ * Compresses; the same bytes and level give the same result, however they are cut into chunks. For gzip with every machine and every
+ * version of Node.js, for zstd with the version of libzstd that Node.js brings. `invalid_argument` LEVEL_INVALID for no such level.
  */
-export const compress = (stream: ByteStream, codec: Codec, options: { readonly level?: number } = {}): ByteStream => {
-  if (codec === 'gzip') return neutralGzip(through(stream, createGzip({ level: options.level ?? 6, chunkSize: 2 * chunkSize })))
-  const params = { [constants.ZSTD_c_compressionLevel]: options.level ?? 3, [constants.ZSTD_c_checksumFlag]: 1 }
+export const compress = (stream: ByteStream, codec: Codec, options: CompressOptions = {}): ByteStream => {
+  const { most, usual } = compressionLevels[codec]
+  const { level = usual, pool } = options
+  if (!Number.isInteger(level) || level < 1 || level > most)
+    throw new GantryError(
+      'invalid_argument',
+      'LEVEL_INVALID',
+      `Cannot compress with ${codec} at level ${level}: it has 1 to ${most}`,
+    )
+  if (codec === 'gzip') return gzip(stream, pool === undefined ? { level } : { level, pool })
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 }
   return through(stream, createZstdCompress({ params, chunkSize: 2 * chunkSize }))
 }
 
@@ -59,15 +83,5 @@ async function* through(stream: ByteStream, transform: Transform): ByteStream {
   } finally {
     transform.destroy()
     await fed
-  }
-}
-
-/** Sets the byte that names the operating system (RFC 1952 §2.3), the one thing in zlib's header that depends on the machine. */
-async function* neutralGzip(stream: ByteStream): ByteStream {
-  let at = 0
-  for await (const chunk of stream) {
-    if (at <= 9 && at + chunk.length > 9) chunk[9 - at] = 255
-    at += chunk.length
-    yield chunk
   }
 }

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSync } from 'node:sqlite'
-import { messageOf, throwIfAborted } from './errors.ts'
+import { GantryError, messageOf, throwIfAborted } from './errors.ts'
 import type { Abortable } from './bytes.ts'
 
 export type LockMode = 'shared' | 'exclusive'
@@ -15,17 +15,33 @@ export interface FileLock extends AsyncDisposable {
   release(): void
 }
 
+const lockError = (path: string, cause: unknown): GantryError =>
+  new GantryError('failed_precondition', 'LOCK_FAILED', `Cannot lock "${path}": ${messageOf(cause)}`, {
+    cause,
+    hint: 'check that the folder can be written to, and that its disk has room',
+  })
+
+const open = (Database: typeof DatabaseSync, path: string): DatabaseSync => {
+  try {
+    return new Database(path, { timeout: 0 })
+  } catch (error) {
+    throw lockError(path, error)
+  }
+}
+
 const attempt = async (path: string, mode: LockMode): Promise<FileLock | undefined> => {
   const { DatabaseSync } = await import('node:sqlite')
   await mkdir(dirname(path), { recursive: true })
-  const database: DatabaseSync = new DatabaseSync(path, { timeout: 0 })
+  const database = open(DatabaseSync, path)
   try {
+    // else a journal lies beside the lock, and stays there when its holder is killed
+    database.exec('PRAGMA journal_mode = MEMORY')
     if (mode === 'exclusive') database.exec('BEGIN EXCLUSIVE')
     else database.exec('BEGIN; SELECT count(*) FROM sqlite_schema')
   } catch (error) {
     database.close()
     if (messageOf(error).includes('locked')) return undefined
-    throw error
+    throw lockError(path, error)
   }
   const release = (): void => {
     if (database.isOpen) database.close()

@@ -6,9 +6,10 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { digestOf } from '../oci/digest.ts'
 import { describe, emptyDescriptor, encodeJson } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
+import { referrersTag } from '../oci/referrer.ts'
 import { startTestRegistry } from '../testing/registry-server.ts'
 import type { RegistryRepository } from './interfaces.ts'
-import { listReferrers, referrersTag } from './list-referrers.ts'
+import { listReferrers } from './list-referrers.ts'
 
 const put = async (
   repository: RegistryRepository,

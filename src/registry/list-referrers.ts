@@ -1,14 +1,11 @@
 import { mapConcurrent } from '../lib/concurrency.ts'
 import { isGantryError } from '../lib/errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { digestAlgorithm, digestHex, type Digest } from '../oci/digest.ts'
+import type { Digest } from '../oci/digest.ts'
 import { parseIndex } from '../oci/manifest.ts'
 import { isIndexType } from '../oci/media-type.ts'
+import { referrerOf, referrersTag } from '../oci/referrer.ts'
 import type { RegistryRepository } from './interfaces.ts'
-import { referrerOf } from './referrer.ts'
-
-/** The tag under which clients list referrers on registries without the API (distribution-spec §Referrers Tag Schema). */
-export const referrersTag = (subject: Digest): string => `${digestAlgorithm(subject)}-${digestHex(subject).slice(0, 64)}`
 
 /**
  * All manifests of the repository whose subject is the digest, ordered by digest: those that were recorded when they were pushed,

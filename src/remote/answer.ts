@@ -1,7 +1,9 @@
 import type { ByteStream } from '../lib/bytes.ts'
 import type { HttpResponse } from '../lib/http/client.ts'
+import { decoded } from '../lib/http/decoded.ts'
 import { statusText } from '../lib/http/node-http.ts'
 import { parseRetryAfter } from '../lib/http/retry-after.ts'
+import { parseRateLimit, type RateLimit } from './rate-limit.ts'
 
 /** A refusal of a registry or a token server, made safe to show. */
 export interface RegistryAnswer {
@@ -14,6 +16,7 @@ export interface RegistryAnswer {
   readonly details: readonly unknown[]
   /** Milliseconds that we are asked to wait. */
   readonly retryAfter?: number
+  readonly limit?: RateLimit
 }
 
 const bodyLimit = 64 * 1024
@@ -83,9 +86,10 @@ const silent: Readonly<Record<number, { readonly code: string; readonly text: st
 /** Reads a refusal; a body that is too long, no JSON or broken off says nothing. */
 export const readAnswer = async (response: HttpResponse): Promise<RegistryAnswer> => {
   const { status } = response
-  const body = await head(response.body, bodyLimit).catch(() => Buffer.alloc(0))
+  const body = await head(decoded(response), bodyLimit).catch(() => Buffer.alloc(0))
   const problems = problemsOf(body.toString('utf8'))
   const retryAfter = parseRetryAfter(response.header('retry-after'))
+  const limit = parseRateLimit(response)
   const words = silent[status]?.text ?? `"${response.url.host}" answered ${status} ${statusText(status)}`.trimEnd()
   return {
     status,
@@ -99,5 +103,6 @@ export const readAnswer = async (response: HttpResponse): Promise<RegistryAnswer
             .slice(0, 2 * textLimit),
     details: problems.map(({ detail }) => detail).filter((detail) => detail !== undefined),
     ...(retryAfter !== undefined && { retryAfter }),
+    ...(limit && { limit }),
   }
 }

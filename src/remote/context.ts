@@ -10,7 +10,9 @@ import type { Registry } from './registry.ts'
 export interface RepositoryContext {
   readonly registry: Registry
   readonly path: string
-  /** As users write it. */
+  /** What users know it as: a mirror's is the repository that it mirrors. */
+  readonly shown: { readonly domain: string; readonly path: string }
+  /** That, as users write it. */
   readonly name: string
   /** Other repositories that may hold blobs to push. */
   readonly mountFrom: readonly string[]
@@ -19,7 +21,11 @@ export interface RepositoryContext {
 }
 
 /** A repository that will be written to asks for all that it will need with its first token, the others' blobs included. */
-export const createContext = (registry: Registry, path: string, { mountFrom }: RepositoryOptions): RepositoryContext => {
+export const createContext = (
+  registry: Registry,
+  path: string,
+  { mountFrom, shown = { domain: registry.domain, path } }: RepositoryOptions,
+): RepositoryContext => {
   const write: Scopes = {
     needed: [repositoryScope(path, 'pull', 'push')],
     extra: (mountFrom ?? []).map((from) => repositoryScope(from, 'pull')),
@@ -27,7 +33,8 @@ export const createContext = (registry: Registry, path: string, { mountFrom }: R
   return {
     registry,
     path,
-    name: familiarName({ domain: registry.domain, path }),
+    shown,
+    name: familiarName(shown),
     mountFrom: mountFrom ?? [],
     read: mountFrom === undefined ? { needed: [repositoryScope(path, 'pull')] } : write,
     write,
@@ -35,13 +42,9 @@ export const createContext = (registry: Registry, path: string, { mountFrom }: R
 }
 
 /** Why a manifest is asked for; `reference` is a tag or a digest. */
-export const manifestPurpose = (
-  { registry, path, name }: RepositoryContext,
-  action: Purpose['action'],
-  reference: string,
-): Purpose => {
+export const manifestPurpose = ({ shown, name }: RepositoryContext, action: Purpose['action'], reference: string): Purpose => {
   const kind = reference.includes(':') ? { digest: reference as Digest } : { tag: reference }
-  const manifest = familiarString({ domain: registry.domain, path, ...kind })
+  const manifest = familiarString({ ...shown, ...kind })
   return { action, what: `${action} "${manifest}"`, name, manifest }
 }
 

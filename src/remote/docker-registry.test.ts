@@ -141,8 +141,8 @@ test('login() checks a password, and what is stored opens the registry', { skip 
       return true
     },
   )
-  await login(anonymous, registry.host, { username: 'ann', password })
-  await store.store(registry.host, { username: 'ann', password })
+  const accepted = await login(anonymous, registry.host, { username: 'ann', password })
+  await store.store({ domain: registry.host }, accepted)
   using client = createRegistryClient({ certificateFolders: [], credentials: store })
   await client.repository(name).write(layer, streamOf(bytes))
   assert.equal(await client.repository(name).has(layer), true)

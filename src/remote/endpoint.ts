@@ -1,6 +1,7 @@
 import { isGantryError, type GantryError } from '../lib/errors.ts'
 import type { HttpClient, HttpResponse } from '../lib/http/client.ts'
 import { isLoopbackHost } from '../lib/http/host.ts'
+import { unlessAborted } from '../lib/unless-aborted.ts'
 import { apiHost } from '../oci/reference.ts'
 
 /** What the user says about encryption. */
@@ -41,20 +42,27 @@ export class Endpoint {
   #base: URL | undefined
   #finding: Promise<URL> | undefined
 
-  constructor(domain: string, security: Security, http: HttpClient, onAnswer: (response: HttpResponse) => void) {
+  /** `root`: that of its API, where it is known. */
+  constructor(
+    domain: string,
+    security: Security & { readonly root?: string },
+    http: HttpClient,
+    onAnswer: (response: HttpResponse) => void,
+  ) {
     this.domain = domain
     this.#security = security
     this.#http = http
     this.#onAnswer = onAnswer
+    if (security.root !== undefined) this.#base = new URL(security.root)
     const [only, ...others] = protocolsOf(apiHost(domain), security)
-    if (others.length === 0) this.#base = this.#root(only ?? 'https')
+    if (others.length === 0) this.#base ??= this.#root(only ?? 'https')
   }
 
   /** `https://host/v2/` or `http://host/v2/`. */
-  async base(): Promise<URL> {
+  async base(signal?: AbortSignal): Promise<URL> {
     if (this.#base !== undefined) return this.#base
     this.#finding ??= this.#find().finally(() => (this.#finding = undefined))
-    return await this.#finding
+    return await unlessAborted(this.#finding, signal)
   }
 
   /** True if secrets may travel in the clear: the registry itself speaks plain HTTP, or the user allowed it. */

@@ -1,7 +1,8 @@
-import type { ImageSink, ImageSource, MountingSink, ResumableSink } from '../content/interfaces.ts'
+import type { ImageSink, ImageSource, MountingSink, ResumableSink, WholeSink } from '../content/interfaces.ts'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
+import type { Storage, Stored } from './credentials/storage.ts'
 
 /** How one proves who one is to a registry. */
 export type Credentials =
@@ -17,15 +18,24 @@ export interface CredentialSource {
   get(domain: string, path?: string): Promise<Credentials | undefined>
 }
 
+/** A registry, or what lies below a path there (containers-auth.json(5)). */
+export interface LoginTarget {
+  readonly domain: string
+  readonly path?: string
+}
+
+/** `username` is who logged in, be it that a token is kept in place of the password. */
+export interface Login {
+  readonly username: string
+  readonly credentials: Credentials
+}
+
 /** What `login` and `logout` change. */
 export interface CredentialStore extends CredentialSource {
-  /** Keeps a password. `plainTextFile` is the file if it is kept unencrypted, which a user wants to know. */
-  store(
-    domain: string,
-    login: { readonly username: string; readonly password: string },
-  ): Promise<{ readonly plainTextFile?: string }>
-  /** Forgets what is kept for a registry; false if there was nothing. */
-  erase(domain: string): Promise<boolean>
+  /** Keeps credentials, and says where, which a user wants to know. Default storage: `auto`. */
+  store(target: LoginTarget, login: Login, storage?: Storage): Promise<Stored>
+  /** Forgets what is kept for just this target, wherever it is; false if there was nothing. */
+  erase(target: LoginTarget): Promise<boolean>
 }
 
 export interface TagLister {
@@ -55,7 +65,8 @@ export interface RawManifest {
  * inside: an `open` stream goes on where its connection broke, `writeFrom` where the registry says that it stopped. `write` of a
  * blob is not repeated once its stream has been read from.
  */
-export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, ResumableSink, TagLister, ReferrerLister {
+export interface RemoteRepository
+  extends ImageSource, ImageSink, MountingSink, ResumableSink, WholeSink, TagLister, ReferrerLister {
   /** `docker.io` or `host:port`. */
   readonly domain: string
   readonly path: string
@@ -70,6 +81,8 @@ export interface RemoteRepository extends ImageSource, ImageSink, MountingSink, 
 export interface RepositoryOptions {
   /** Says that the repository will be written to, and in which others of the same registry its blobs may be found. */
   readonly mountFrom?: readonly string[]
+  /** The name that messages speak of and references are in, where the repository is a copy of it. */
+  readonly shown?: { readonly domain: string; readonly path: string }
 }
 
 /** An image that a search found; the name is as the index gives it, without the host. */
@@ -92,7 +105,10 @@ export interface RegistryClient extends Disposable {
     term: string,
     options: Abortable & { readonly limit: number },
   ): Promise<readonly SearchResult[] | undefined>
-  /** Asks the registry whether it knows these credentials: `unauthenticated` if not. Nothing is remembered. */
-  check(domain: string, credentials: Credentials, options?: Abortable): Promise<void>
+  /**
+   * Asks the registry whether it knows these credentials: `unauthenticated` if not. Nothing is remembered. Answers what to keep:
+   * the token that a token server gives out in place of the password, where it does, else the same.
+   */
+  check(domain: string, credentials: Credentials, options?: Abortable): Promise<Credentials>
   close(): void
 }

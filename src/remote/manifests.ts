@@ -2,6 +2,7 @@ import { verifyBytes } from '../content/verify.ts'
 import { collect, type Abortable } from '../lib/bytes.ts'
 import { GantryError, messageOf } from '../lib/errors.ts'
 import type { HttpResponse } from '../lib/http/client.ts'
+import { decoded, isEncoded } from '../lib/http/decoded.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { digestAlgorithm, digestOf, isDigest, type Digest } from '../oci/digest.ts'
 import { manifestLimit, parseManifestOrIndex } from '../oci/manifest.ts'
@@ -68,7 +69,8 @@ export const headManifest = async (
   const mediaType = response.header('content-type')?.split(';', 1)[0]?.trim() ?? ''
   const size = Number(response.header('content-length') ?? Number.NaN)
   if (response.status === 404) return { kind: 'absent' }
-  if (response.status !== 200 || digest === undefined) return { kind: 'unclear' }
+  // of what is packed the length is another one
+  if (response.status !== 200 || digest === undefined || isEncoded(response)) return { kind: 'unclear' }
   if (isDigest(reference) && digestAlgorithm(reference) === digestAlgorithm(digest) && digest !== reference)
     throw wrongDigest(purpose.what, reference, digest)
   if (!(isManifestType(mediaType) || isIndexType(mediaType)) || !(size > 0 && size <= manifestLimit)) return { kind: 'unclear' }
@@ -111,7 +113,7 @@ export const getManifest = async (
     purpose,
     ...(signal && { signal }),
   })
-  const bytes = await collect(response.body, manifestLimit, `the manifest of "${purpose.manifest}"`)
+  const bytes = await collect(decoded(response), manifestLimit, `the manifest of "${purpose.manifest}"`)
   const expected = isDigest(reference) ? reference : digestHeader(response)
   const digest = digestOf(bytes, expected && digestAlgorithm(expected))
   if (expected !== undefined && digest !== expected) throw wrongDigest(purpose.what, expected, digest)

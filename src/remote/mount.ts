@@ -40,14 +40,14 @@ export const mountBlob = async (context: RepositoryContext, descriptor: Descript
     headers: { 'content-length': '0' },
     scopes: context.write,
     path: context.path,
-    accept: [201, 202, 400, 403, 404, 405],
+    accept: [200, 201, 202, 204, 400, 403, 404, 405, 501],
     purpose: purpose(context, 'push', `mount "${descriptor.digest}" in`),
     ...(options.signal && { signal: options.signal }),
   })
   const response = await unlessDenied(request, undefined)
   response?.discard()
   if (response?.status === 202) return { kind: 'upload', session: sessionOf(context, response, 0) }
-  if (response?.status !== 201) return none
+  if (response === undefined || response.status >= 300) return none
   const stored = response.header('docker-content-digest')
   return stored === undefined || stored === descriptor.digest ? { kind: 'mounted' } : none
 }

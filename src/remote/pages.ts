@@ -1,6 +1,7 @@
 import { collect, parseJson, type Abortable } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
 import type { HttpResponse } from '../lib/http/client.ts'
+import { decoded } from '../lib/http/decoded.ts'
 import { nextLink } from '../lib/http/link.ts'
 import type { Registry, RegistryRequest } from './registry.ts'
 
@@ -12,6 +13,14 @@ export interface Page {
   readonly body: unknown
 }
 
+const parseList = (bytes: Uint8Array, { purpose }: Pick<RegistryRequest, 'purpose'>): unknown => {
+  try {
+    return parseJson(bytes, 'the list')
+  } catch (cause) {
+    throw new GantryError('unavailable', 'JSON_INVALID', `Cannot ${purpose.what}: the list is not valid JSON`, { cause })
+  }
+}
+
 /** The pages of a list, by their Link headers (distribution-spec §Listing Tags). A list that leads in a circle is an error. */
 export async function* listPages(
   registry: Registry,
@@ -20,7 +29,7 @@ export async function* listPages(
   const seen = new Set<string>()
   for (let url: RegistryRequest['url'] = request.url; ;) {
     const response = await registry.send({ ...request, method: 'GET', url, accept: [200] })
-    const body = parseJson(await collect(response.body, pageLimit, `the answer to "${request.purpose.what}"`), 'the list')
+    const body = parseList(await collect(decoded(response), pageLimit, `the answer to "${request.purpose.what}"`), request)
     yield { response, body }
     const next = nextLink(response.header('link'))
     if (next === undefined) return

@@ -31,8 +31,10 @@ export const refuseDowngrade = (from: URL, to: URL, insecure: boolean): void => 
 
 type Headers = HttpRequest['headers']
 
-const withoutAuthorization = (headers: Headers): Headers =>
-  Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'authorization'))
+/** What any host may see: neither Authorization nor what a configuration file adds for one host. */
+const isPublic = (name: string): boolean => /^(?:accept|accept-encoding|range|user-agent|content-[a-z]+)$/.test(name)
+
+const publicOnly = (headers: Headers): Headers => Object.fromEntries(Object.entries(headers).filter(([name]) => isPublic(name)))
 
 /**
  * Sends a request and follows redirects: of GET and HEAD all, of others those that keep method and body, when the body is in
@@ -55,7 +57,7 @@ export const sendFollowing = async (http: HttpClient, request: HttpRequest, inse
       )
     const target = resolveLocation(response.header('location'), url)
     refuseDowngrade(url, target, insecure)
-    const headers = target.origin === url.origin ? current.headers : withoutAuthorization(current.headers)
+    const headers = target.origin === url.origin ? current.headers : publicOnly(current.headers)
     current = { ...current, url: target, headers }
   }
 }

@@ -2,18 +2,15 @@ import { parseJson, type Abortable } from '../lib/bytes.ts'
 import { mapConcurrent } from '../lib/concurrency.ts'
 import { GantryError } from '../lib/errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
-import { digestHex, digestAlgorithm, type Digest } from '../oci/digest.ts'
-import { describe, encodeJson, parseIndex, parseManifestOrIndex, type ParsedManifest } from '../oci/manifest.ts'
+import type { Digest } from '../oci/digest.ts'
+import { describe, encodeJson, parseIndex, parseManifestOrIndex } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
+import { referrerDescriptor, referrerOf, referrersTag } from '../oci/referrer.ts'
 import { purpose, type RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
 import type { RawManifest } from './interfaces.ts'
 import { findManifest, putManifest, removeManifest } from './manifests.ts'
 import { listPages } from './pages.ts'
-
-/** The tag that lists the referrers of a digest where the registry does not (distribution-spec §Referrers Tag Schema). */
-export const referrersTag = (subject: Digest): string =>
-  `${digestAlgorithm(subject).slice(0, 32)}-${digestHex(subject).slice(0, 64)}`
 
 /** The API's answer, by pages; undefined where there is no such API. */
 const fromApi = async (
@@ -48,14 +45,10 @@ const trueTypes = async (
 ): Promise<readonly Descriptor[]> =>
   await mapConcurrent(entries, 4, async (entry) => {
     const raw = await findManifest(context, entry.digest, options)
-    return raw === undefined ? entry : { ...entry, ...typed(parseManifestOrIndex(raw.bytes, raw.descriptor.mediaType)) }
+    if (raw === undefined) return entry
+    const { artifactType } = referrerDescriptor(entry, parseManifestOrIndex(raw.bytes, raw.descriptor.mediaType))
+    return artifactType === undefined ? entry : { ...entry, artifactType }
   })
-
-const typed = (parsed: ParsedManifest): { readonly artifactType?: string } => {
-  const artifactType =
-    parsed.kind === 'manifest' ? parsed.manifest.artifactType || parsed.manifest.config.mediaType : parsed.index.artifactType
-  return artifactType === undefined ? {} : { artifactType }
-}
 
 /** What refers to a digest: by the registry's list, else by the tag that clients keep. */
 export const listReferrers = async (
@@ -65,10 +58,7 @@ export const listReferrers = async (
 ): Promise<readonly Descriptor[]> => {
   const { artifactType } = options
   let found = await fromApi(context, subject, options)
-  if (found === undefined) {
-    found = await listed(context, subject, options)
-    if (artifactType !== undefined) found = await trueTypes(context, found, options)
-  }
+  found ??= await trueTypes(context, await listed(context, subject, options), options)
   // a registry need not filter
   return artifactType === undefined ? found : found.filter((entry) => entry.artifactType === artifactType)
 }
@@ -124,15 +114,13 @@ export const addReferrer = async (
   { descriptor, bytes }: RawManifest,
   options: Abortable,
 ): Promise<void> => {
-  const parsed = parseManifestOrIndex(bytes, descriptor.mediaType)
-  const { subject, annotations } = parsed.kind === 'manifest' ? parsed.manifest : parsed.index
-  if (subject === undefined) return
-  const { mediaType, digest, size } = descriptor
-  const entry = { mediaType, digest, size, ...typed(parsed), ...(annotations && { annotations }) }
+  const found = referrerOf(descriptor, bytes)
+  if (found === undefined) return
+  const { digest } = descriptor
   await changeList(
     context,
-    subject.digest,
-    (entries) => (entries.some((other) => other['digest'] === digest) ? undefined : [...entries, entry]),
+    found.subject.digest,
+    (entries) => (entries.some((other) => other['digest'] === digest) ? undefined : [...entries, { ...found.referrer }]),
     options,
   )
 }
@@ -143,8 +131,7 @@ export const removeReferrer = async (
   { descriptor, bytes }: RawManifest,
   options: Abortable,
 ): Promise<void> => {
-  const parsed = parseManifestOrIndex(bytes, descriptor.mediaType)
-  const { subject } = parsed.kind === 'manifest' ? parsed.manifest : parsed.index
+  const subject = referrerOf(descriptor, bytes)?.subject
   if (subject === undefined || (await fromApi(context, subject.digest, options)) !== undefined) return
   await changeList(
     context,

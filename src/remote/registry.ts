@@ -1,15 +1,20 @@
-import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import type { TransferOptions } from '../content/interfaces.ts'
+import type { ByteStream } from '../lib/bytes.ts'
 import { GantryError, isGantryError, messageOf } from '../lib/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../lib/http/client.ts'
 import { parseWarnings } from '../lib/http/warning.ts'
 import { retry } from '../lib/retry.ts'
+import { unlessAborted } from '../lib/unless-aborted.ts'
 import { readAnswer, type RegistryAnswer } from './answer.ts'
 import { Authorizer, type Requester, type Scopes } from './auth/authorizer.ts'
 import type { TokenCache } from './auth/token-cache.ts'
 import { Endpoint, type Security } from './endpoint.ts'
 import { answerDetail, isTransient, isTransientStatus, registryError, type Purpose } from './failure.ts'
 import type { CredentialSource, Credentials } from './interfaces.ts'
+import { describeLimit, isRunningOut, parseRateLimit } from './rate-limit.ts'
+import type { EndpointSettings } from './mirrors/route.ts'
 import { refuseDowngrade, resolveLocation, sendFollowing } from './redirect.ts'
+import type { UploadJournal } from './upload-journal.ts'
 
 export interface RegistryOptions extends Security {
   readonly http: HttpClient
@@ -20,13 +25,19 @@ export interface RegistryOptions extends Security {
   readonly onWarning?: (message: string) => void
   /** A failure that is not the end; milliseconds until the next attempt. */
   readonly onRetry?: (reason: string, wait: number) => void
+  /** Given: refresh tokens are asked for, and handed over. */
+  readonly onRefreshToken?: (token: string) => void
+  /** What a configuration file says of it. */
+  readonly endpoint?: EndpointSettings
   /** Calls of one request, the first included. Default 5. */
   readonly attempts?: number
   /** Milliseconds before the second of them. Default 250. */
   readonly retryDelay?: number
+  /** Where uploads are kept that a later process may go on with. */
+  readonly uploads?: UploadJournal
 }
 
-export interface RegistryRequest extends Abortable {
+export interface RegistryRequest extends Pick<TransferOptions, 'signal' | 'onRetry'> {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Below `/v2/`, or what the registry gave by `locate`. */
   readonly url: string | URL
@@ -55,21 +66,33 @@ export class Registry {
   readonly #credentials = new Map<string, Promise<Credentials | undefined>>()
   readonly #warned = new Set<string>()
   #reached = false
+  /** Settled when the first request has ended, well or not. */
+  #first: Promise<void> | undefined
 
   constructor(domain: string, options: RegistryOptions) {
     this.domain = domain
     this.#options = options
     const { http, tokens } = options
-    this.#authorizer = new Authorizer({ http, tokens, insecure: () => this.#endpoint.insecure })
-    this.#endpoint = new Endpoint(domain, options, http, (response) => {
+    this.#authorizer = new Authorizer({
+      http,
+      tokens,
+      insecure: () => this.#endpoint.insecure,
+      ...(options.onRefreshToken && { onRefreshToken: options.onRefreshToken }),
+    })
+    const root = options.endpoint?.root
+    this.#endpoint = new Endpoint(domain, { ...options, ...(root !== undefined && { root }) }, http, (response) => {
       if (response.status === 401) this.#authorizer.remember(response.header('www-authenticate'))
     })
+  }
+
+  get uploads(): UploadJournal | undefined {
+    return this.#options.uploads
   }
 
   /** Answers once the headers of an accepted status have come; the body must be read or discarded. */
   async send(request: RegistryRequest): Promise<HttpResponse> {
     const once = async (): Promise<HttpResponse> => {
-      const response = await this.#authorized(request)
+      const response = await this.#afterFirst(request)
       if (request.accept.includes(response.status)) return response
       throw await this.#failure(response, request)
     }
@@ -79,7 +102,9 @@ export class Registry {
   /** Repeats what fails by chance, with growing waits or those that the registry asks for; `retryable` may know better. */
   async retry<T>(
     call: (attempt: number) => Promise<T>,
-    options: Abortable & { readonly retryable?: (error: unknown) => boolean | undefined } = {},
+    options: Pick<TransferOptions, 'signal' | 'onRetry'> & {
+      readonly retryable?: (error: unknown) => boolean | undefined
+    } = {},
   ): Promise<T> {
     const { attempts, retryDelay, onRetry } = this.#options
     return await retry(call, {
@@ -87,7 +112,10 @@ export class Registry {
       ...(attempts !== undefined && { attempts }),
       ...(retryDelay !== undefined && { delay: retryDelay }),
       retryable: (error) => options.retryable?.(error) ?? isTransient(error, this.#reached),
-      onRetry: (error, wait) => onRetry?.(messageOf(error), wait),
+      onRetry: (error, wait) => {
+        onRetry?.(messageOf(error), wait)
+        options.onRetry?.(messageOf(error), wait)
+      },
     })
   }
 
@@ -103,9 +131,26 @@ export class Registry {
     return url
   }
 
+  /**
+   * Lets one request find out how the registry wants to be asked, and whether it is there, before the others go out: they would all
+   * be refused, and ask for a token each.
+   */
+  async #afterFirst(request: RegistryRequest): Promise<HttpResponse> {
+    while (!this.#reached && this.#first !== undefined) await unlessAborted(this.#first, request.signal)
+    if (this.#reached) return await this.#authorized(request)
+    const answered = Promise.withResolvers<void>()
+    this.#first = answered.promise
+    try {
+      return await this.#authorized(request)
+    } finally {
+      this.#first = undefined
+      answered.resolve()
+    }
+  }
+
   async #authorized(request: RegistryRequest): Promise<HttpResponse> {
-    const base = await this.#endpoint.base()
-    const url = typeof request.url === 'string' ? new URL(request.url, base) : request.url
+    const base = await this.#endpoint.base(request.signal)
+    const url = typeof request.url === 'string' ? this.#ownUrl(request.url, base) : request.url
     const credentials = await this.#credentialsOf(request.path)
     let { scopes } = request
     for (let round = 0; ; round++) {
@@ -119,7 +164,7 @@ export class Registry {
       const authorization = own ? await this.#authorize(requester, request.purpose) : undefined
       const response = await sendFollowing(
         this.#options.http,
-        this.#httpRequest(request, url, authorization),
+        this.#httpRequest(request, url, authorization, own),
         this.#endpoint.insecure,
       )
       this.#reached = true
@@ -138,10 +183,18 @@ export class Registry {
     }
   }
 
-  #httpRequest(request: RegistryRequest, url: URL, authorization: string | undefined): HttpRequest {
+  #ownUrl(path: string, base: URL): URL {
+    const url = new URL(path, base)
+    const namespace = this.#options.endpoint?.namespace
+    if (namespace !== undefined) url.searchParams.append('ns', namespace)
+    return url
+  }
+
+  #httpRequest(request: RegistryRequest, url: URL, authorization: string | undefined, own: boolean): HttpRequest {
     const { method, body, signal, answerTimeout } = request
-    const { userAgent } = this.#options
+    const { userAgent, endpoint } = this.#options
     const headers = {
+      ...(own && endpoint?.headers),
       ...(userAgent !== undefined && { 'user-agent': userAgent }),
       ...(authorization !== undefined && { authorization }),
     }
@@ -187,11 +240,18 @@ export class Registry {
   }
 
   #warn(response: HttpResponse): void {
-    for (const text of parseWarnings(response.header('warning'))) {
-      if (this.#warned.has(text) || this.#warned.size > 100) continue
-      this.#warned.add(text)
-      this.#options.onWarning?.(text)
-    }
+    for (const text of parseWarnings(response.header('warning'))) this.#warnOnce(text, text)
+    const limit = response.status === 429 ? undefined : parseRateLimit(response)
+    if (limit === undefined || !isRunningOut(limit)) return
+    const left = `of ${describeLimit(limit)}, which "${this.domain}" allows, ${limit.remaining === 0 ? 'none is' : `${limit.remaining} are`} left`
+    this.#warnOnce(limit.remaining === 0 ? 'none left' : 'running out', left)
+  }
+
+  /** Each kind once, and not without end. */
+  #warnOnce(kind: string, text: string): void {
+    if (this.#warned.has(kind) || this.#warned.size > 100) return
+    this.#warned.add(kind)
+    this.#options.onWarning?.(text)
   }
 }
 

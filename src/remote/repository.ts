@@ -1,4 +1,4 @@
-import type { ByteRange } from '../content/interfaces.ts'
+import type { ByteRange, TransferOptions } from '../content/interfaces.ts'
 import { verified } from '../content/verify.ts'
 import { collect, streamOf, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
@@ -6,8 +6,6 @@ import type { Descriptor } from '../oci/descriptor.ts'
 import { isDigest, type Digest } from '../oci/digest.ts'
 import { manifestLimit } from '../oci/manifest.ts'
 import { isIndexType, isManifestType } from '../oci/media-type.ts'
-import { isTag } from '../oci/reference-grammar.ts'
-import { manifestReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { hasBlob, openBlob } from './blobs.ts'
 import { createContext, purpose, type RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
@@ -16,6 +14,7 @@ import { findManifest, getManifest, headManifest, putManifest, removeManifest } 
 import { mountBlob } from './mount.ts'
 import { listPages, listStrings, pageSize } from './pages.ts'
 import { addReferrer, listReferrers, removeReferrer } from './referrers.ts'
+import { referenceIn } from './reference-in.ts'
 import type { Registry } from './registry.ts'
 import type { UploadSession } from './upload-session.ts'
 import { uploadBlob, type UploadSource } from './uploads.ts'
@@ -29,6 +28,7 @@ const cacheLimit = 16 * 1024 * 1024
 export class Repository implements RemoteRepository, PushTimes {
   readonly domain: string
   readonly path: string
+  readonly manifestsAreWhole = true
   readonly #context: RepositoryContext
   readonly #manifests = new Map<Digest, RawManifest>()
   #cached = 0
@@ -42,14 +42,14 @@ export class Repository implements RemoteRepository, PushTimes {
   }
 
   async resolve(reference: string, options?: Abortable): Promise<Descriptor> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     const head = await headManifest(this.#context, name, options)
     // an absent one too: the answer to GET says what is wrong
     return head.kind === 'found' ? head.descriptor : (await this.manifest(name, options)).descriptor
   }
 
   async manifest(reference: string, options?: Abortable): Promise<RawManifest> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     return this.#kept(name) ?? this.#keep(await getManifest(this.#context, name, options))
   }
 
@@ -63,7 +63,7 @@ export class Repository implements RemoteRepository, PushTimes {
     return raw !== undefined && this.#keep(raw) === raw
   }
 
-  async open(descriptor: Descriptor, options: Abortable & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
+  async open(descriptor: Descriptor, options: TransferOptions & { readonly range?: ByteRange } = {}): Promise<ByteStream> {
     if (!isManifest(descriptor)) return await openBlob(this.#context, descriptor, options)
     const { bytes } = await this.manifest(descriptor.digest, options)
     return options.range === undefined
@@ -76,7 +76,11 @@ export class Repository implements RemoteRepository, PushTimes {
     await this.#write(descriptor, { open: async () => bytes, once: true }, options)
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options?: Abortable): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options?: TransferOptions,
+  ): Promise<void> {
     await this.#write(descriptor, { open, once: false }, options)
   }
 
@@ -88,7 +92,7 @@ export class Repository implements RemoteRepository, PushTimes {
   }
 
   async tag(reference: string, target: Descriptor, options?: Abortable): Promise<void> {
-    const name = this.#reference(reference)
+    const name = referenceIn(this.#context.shown, reference)
     if (isDigest(name)) {
       if (name === target.digest) return
       throw new GantryError(
@@ -97,6 +101,8 @@ export class Repository implements RemoteRepository, PushTimes {
         `Cannot tag "${target.digest}": "${name}" is the digest of something else`,
       )
     }
+    // not written just now, so it has been there: the tag may be too, and need not be read to be written again
+    if (this.#kept(target.digest) === undefined && (await this.#isTagged(name, target, options))) return
     await putManifest(this.#context, name, await this.manifest(target.digest, options), options)
   }
 
@@ -163,7 +169,7 @@ export class Repository implements RemoteRepository, PushTimes {
     return response.status !== 404
   }
 
-  async #write(descriptor: Descriptor, source: UploadSource, options: Abortable = {}): Promise<void> {
+  async #write(descriptor: Descriptor, source: UploadSource, options: TransferOptions = {}): Promise<void> {
     const { digest } = descriptor
     if (isManifest(descriptor)) {
       const bytes = await collect(verified(await source.open(0), descriptor), manifestLimit, `the manifest "${digest}"`)
@@ -177,16 +183,9 @@ export class Repository implements RemoteRepository, PushTimes {
     await uploadBlob(this.#context, descriptor, source, { ...options, ...(session && { session }) })
   }
 
-  /** A tag or digest from what may be a full reference, which must be one to this repository. */
-  #reference(text: string): string {
-    if (isDigest(text) || isTag(text)) return text
-    const reference = withDefaultTag(parseReference(text))
-    if (reference.domain === this.domain && reference.path === this.path) return manifestReference(reference)
-    throw new GantryError(
-      'invalid_argument',
-      'REFERENCE_INVALID',
-      `Cannot use "${text}": it is not in the repository "${this.#context.name}"`,
-    )
+  async #isTagged(name: string, { digest }: Descriptor, options?: Abortable): Promise<boolean> {
+    const head = await headManifest(this.#context, name, options)
+    return head.kind === 'found' && head.descriptor.digest === digest
   }
 
   #kept(reference: string): RawManifest | undefined {

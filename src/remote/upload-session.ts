@@ -132,28 +132,37 @@ export const finishUpload = async (
     )
 }
 
-/** Sends one chunk and answers where the upload stands then (distribution-spec §Pushing a blob in chunks); 416 is an error. */
+/** Bytes of a blob on their way: in memory, or as a stream of a known length. */
+export type UploadChunk = Uint8Array | { readonly stream: ByteStream; readonly length: number }
+
+/**
+ * Sends a chunk, or all the rest as docker does, and answers where the upload stands then (distribution-spec §Pushing a blob in
+ * chunks); 416 is an error. A stream from the beginning on says no range: some registries take that for the last chunk.
+ */
 export const sendChunk = async (
   context: RepositoryContext,
   descriptor: Descriptor,
   session: UploadSession,
-  chunk: Uint8Array,
+  chunk: UploadChunk,
   options: Abortable,
 ): Promise<UploadSession> => {
   const { offset } = session
+  const { length } = chunk
+  const whole = !(chunk instanceof Uint8Array) && offset === 0
   const response = await context.registry.send({
     ...common(context, descriptor, options),
     method: 'PATCH',
     url: session.url,
     headers: {
       'content-type': 'application/octet-stream',
-      'content-length': String(chunk.length),
-      'content-range': `${offset}-${offset + chunk.length - 1}`,
+      'content-length': String(length),
+      ...(!whole && { 'content-range': `${offset}-${offset + length - 1}` }),
     },
-    body: chunk,
+    body: chunk instanceof Uint8Array ? chunk : chunk.stream,
     accept: [202, 201, 204],
+    answerTimeout: commitTimeout,
   })
   response.discard()
-  const end = parseUploadRange(response.header('range'))?.end ?? offset + chunk.length
+  const end = parseUploadRange(response.header('range'))?.end ?? offset + length
   return sessionOf(context, response, end, session.minChunk)
 }

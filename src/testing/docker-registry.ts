@@ -25,39 +25,47 @@ const freePort = async (): Promise<number> => {
   return typeof address === 'object' && address !== null ? address.port : 0
 }
 
-const configuration = (folder: string, host: string, auth: string): string => `version: 0.1
+/** What a registry asks of those who come to it. */
+export interface DockerRegistryOptions {
+  /** A line of user and bcrypt hash: a password is asked for. */
+  readonly htpasswd?: string
+  /** Files: https is spoken. */
+  readonly tls?: { readonly certificate: string; readonly key: string }
+}
+
+const configuration = (folder: string, host: string, { htpasswd, tls }: DockerRegistryOptions): string => `version: 0.1
 log: {level: error, accesslog: {disabled: true}}
 storage:
   filesystem: {rootdirectory: ${folder}/data}
   delete: {enabled: true}
   maintenance: {uploadpurging: {enabled: false}}
-http: {addr: "${host}", secret: test}
-${auth}`
+http: {addr: "${host}", secret: test${tls ? `, tls: {certificate: ${tls.certificate}, key: ${tls.key}}` : ''}}
+${htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`}`
 
+/** Over https a question in plain HTTP is answered with 400. */
 const answers = async (host: string): Promise<boolean> => {
   try {
-    return [200, 401].includes((await fetch(`http://${host}/v2/`)).status)
+    return [200, 400, 401].includes((await fetch(`http://${host}/v2/`)).status)
   } catch {
     return false
   }
 }
 
-/** Starts the distribution project's registry on a free port; `htpasswd` (bcrypt) makes it ask for a password. */
-export const startDockerRegistry = async ({ htpasswd }: { readonly htpasswd?: string } = {}): Promise<DockerRegistry> => {
+/** Starts the distribution project's registry on a free port. */
+export const startDockerRegistry = async (options: DockerRegistryOptions = {}): Promise<DockerRegistry> => {
   // another process may take the port before the registry does
   for (let attempt = 0; attempt < 3; attempt++) {
-    const started = await tryStart(htpasswd)
+    const started = await tryStart(options)
     if (started !== undefined) return started
   }
   throw new Error('docker-registry did not start')
 }
 
-const tryStart = async (htpasswd: string | undefined): Promise<DockerRegistry | undefined> => {
+const tryStart = async (options: DockerRegistryOptions): Promise<DockerRegistry | undefined> => {
   const folder = await mkdtemp(join(tmpdir(), 'gantry-docker-registry-'))
   const host = `127.0.0.1:${await freePort()}`
-  if (htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), `${htpasswd}\n`)
-  const auth = htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`
-  await writeFile(join(folder, 'config.yml'), configuration(folder, host, auth))
+  if (options.htpasswd !== undefined) await writeFile(join(folder, 'htpasswd'), `${options.htpasswd}\n`)
+  await writeFile(join(folder, 'config.yml'), configuration(folder, host, options))
   const env = { ...process.env, OTEL_TRACES_EXPORTER: 'none' }
   const child = spawn('docker-registry', ['serve', join(folder, 'config.yml')], { stdio: 'ignore', env })
   const ended = once(child, 'close')

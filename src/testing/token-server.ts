@@ -7,6 +7,8 @@ export interface TokenServerOptions extends PeerOptions {
   /** False: the method is answered with 404. */
   readonly get?: boolean
   readonly post?: boolean
+  /** Its name in challenges. Default `registry.example`. */
+  readonly service?: string
   /** What of the scopes asked for is granted; default all. */
   readonly grant?: (scopes: readonly string[]) => readonly string[]
   /** Fields of the answer besides `token`. */
@@ -70,7 +72,7 @@ export const startTokenServer = async (options: TokenServerOptions = {}): Promis
       const granted = tokens.get(token ?? '')
       if (granted !== undefined && allows(granted, scope)) return undefined
       const error = token === undefined ? '' : `,error="${granted === undefined ? 'invalid_token' : 'insufficient_scope'}"`
-      return `Bearer realm="${realm}",service="registry.example"${scope === '' ? '' : `,scope="${scope}"`}${error}`
+      return `Bearer realm="${realm}",service="${options.service ?? 'registry.example'}"${scope === '' ? '' : `,scope="${scope}"`}${error}`
     },
   }
 }

@@ -19,7 +19,19 @@ test('login keeps what a private registry accepts, logout forgets it', { skip },
   const wrong = gantry.try(['login', '-u', 'ann', '--password-stdin', registry.host], { input: 'wrong\n' })
   assert.equal(wrong.status, 1)
   assert.doesNotMatch(wrong.stderr + wrong.stdout, /wrong/)
-  const right = gantry.try(['login', '-u', 'ann', '--password-stdin', registry.host], { input: 'pass:word\n' })
+  const encrypted = gantry.try(['login', '-u', 'ann', '--password-stdin', registry.host], { input: 'pass:word\n' })
+  assert.equal(encrypted.stdout, 'Login Succeeded\n')
+  assert.match(encrypted.stderr, /stored in '.*gantry-credentials\.json', encrypted with a key of this user on this machine\./)
+  assert.match(encrypted.stderr, /docker and podman cannot read them there; --plain-text shares/)
+  gantry.run('push', name)
+  assert.equal(gantry.run('login', '--get-login', registry.host), 'ann\n')
+  assert.equal(gantry.run('login', registry.host), 'Login Succeeded\n')
+  gantry.run('logout', registry.host)
+  const nobody = gantry.try(['login', '--get-login', registry.host])
+  assert.deepEqual([nobody.status, nobody.stderr.split('\n')[0]], [1, `gantry login: not logged into ${registry.host}`])
+
+  const plain = ['login', '--plain-text', '-u', 'ann', '--password-stdin', registry.host]
+  const right = gantry.try(plain, { input: 'pass:word\n' })
   assert.equal(right.stdout, 'Login Succeeded\n')
   assert.match(right.stderr, /stored unencrypted in '.*config\.json'/)
   const config = JSON.parse(readFileSync(gantry.path('docker', 'config.json'), 'utf8')) as {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -16,6 +15,7 @@ import { textFromBytes } from '../../layers/tree/byte-text.ts'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
 import { isAsciiText } from '../../lib/tar/text.ts'
 import { PatternMatcher, type MatchResult } from '../ignore.ts'
+import { FileDigests } from './file-digests.ts'
 import { joinPath, parentOf, shownPath, type Tree, type TreeEntry } from './tree.ts'
 
 export interface FolderTreeOptions {
@@ -37,7 +37,7 @@ export class FolderTree implements Tree {
   readonly #lists = new Map<string, readonly TreeEntry[]>()
   readonly #entries = new Map<string, TreeEntry>()
   readonly #matches = new Map<string, MatchResult>()
-  readonly #digests = new Map<string, string>()
+  readonly #digests = new FileDigests((entry) => this.read(entry))
   /** When files last changed in any way, as listed: what is read later must be what was listed. */
   readonly #changes = new Map<string, bigint>()
 
@@ -88,13 +88,7 @@ export class FolderTree implements Tree {
   }
 
   async digest(entry: TreeEntry): Promise<string> {
-    const known = this.#digests.get(entry.path)
-    if (known !== undefined) return known
-    const hash = createHash('sha256')
-    for await (const chunk of this.read(entry)) hash.update(chunk)
-    const digest = hash.digest('hex')
-    this.#digests.set(entry.path, digest)
-    return digest
+    return await this.#digests.of(entry)
   }
 
   #match(path: string): MatchResult {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { streamOf, type ByteStream } from '../../lib/bytes.ts'
+import { FileDigests } from './file-digests.ts'
 import { parentOf, type Tree, type TreeEntry } from './tree.ts'
 
 /** An entry of a tree in memory; where its bytes are is its own business. */
@@ -11,7 +11,7 @@ export interface MemoryEntry extends TreeEntry {
 export class MemoryTree implements Tree {
   readonly #entries = new Map<string, MemoryEntry>()
   readonly #children = new Map<string, Map<string, MemoryEntry>>()
-  readonly #digests = new Map<string, string>()
+  readonly #digests = new FileDigests((entry) => this.read(entry))
 
   constructor(entries: Iterable<MemoryEntry> = []) {
     this.#entries.set('', {
@@ -66,13 +66,7 @@ export class MemoryTree implements Tree {
   }
 
   async digest(entry: MemoryEntry): Promise<string> {
-    const known = this.#digests.get(entry.path)
-    if (known !== undefined) return known
-    const hash = createHash('sha256')
-    for await (const chunk of this.read(entry)) hash.update(chunk)
-    const digest = hash.digest('hex')
-    this.#digests.set(entry.path, digest)
-    return digest
+    return await this.#digests.of(entry)
   }
 }
 

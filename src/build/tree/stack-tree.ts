@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { ByteStream } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { LayerStack, StackEntry } from '../../layers/stack.ts'
 import { bytesAsText } from '../../layers/tree/byte-text.ts'
+import { FileDigests } from './file-digests.ts'
 import type { Tree, TreeEntry } from './tree.ts'
 
 const root: TreeEntry = { path: '', kind: 'folder', mode: 0o755, uid: 0, gid: 0, size: 0, mtime: { seconds: 0, nanoseconds: 0 } }
@@ -11,7 +11,7 @@ const root: TreeEntry = { path: '', kind: 'folder', mode: 0o755, uid: 0, gid: 0,
 export class StackTree implements Tree {
   readonly #stack: LayerStack
   readonly #entries = new Map<string, StackEntry>()
-  readonly #digests = new Map<string, string>()
+  readonly #digests = new FileDigests((entry) => this.read(entry))
 
   constructor(stack: LayerStack) {
     this.#stack = stack
@@ -35,13 +35,7 @@ export class StackTree implements Tree {
   }
 
   async digest(entry: TreeEntry): Promise<string> {
-    const known = this.#digests.get(entry.path)
-    if (known !== undefined) return known
-    const hash = createHash('sha256')
-    for await (const chunk of this.read(entry)) hash.update(chunk)
-    const digest = hash.digest('hex')
-    this.#digests.set(entry.path, digest)
-    return digest
+    return await this.#digests.of(entry)
   }
 
   #entry(entry: StackEntry): TreeEntry {

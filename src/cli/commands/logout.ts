@@ -2,8 +2,8 @@ import { logout } from '../../engine/login.ts'
 import { defineCommand } from '../command.ts'
 
 export const command = defineCommand({
-  usage: 'logout [SERVER]',
-  summary: 'Log out from a registry: forget its credentials',
+  usage: 'logout [SERVER[/NAMESPACE]]',
+  summary: 'Log out from a registry, or a part of it: forget the credentials, wherever they are kept',
   flags: {},
   arity: [0, 1],
   examples: ['gantry logout localhost:5000'],

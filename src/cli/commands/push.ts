@@ -3,6 +3,7 @@ import { pushAllTags } from '../../engine/images/push-all.ts'
 import { pushImage, type PushOptions, type PushResult } from '../../engine/images/push.ts'
 import { familiarString, formatReference, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts'
 import { defineCommand, type CliContext } from '../command.ts'
+import { compressionFlags, readCompression } from '../compression-flags.ts'
 import { onePlatform } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
@@ -21,6 +22,7 @@ export const command = defineCommand({
     platform: { type: 'string', help: 'Push only the image for this platform of a multi-platform image, without the index' },
     quiet: { type: 'boolean', short: 'q', help: 'Print only the full name of the image' },
     progress: progressFlag,
+    ...compressionFlags,
     ...registryFlags,
   },
   arity: [1, 1],
@@ -28,6 +30,7 @@ export const command = defineCommand({
     'gantry push localhost:5000/team/app:1',
     'gantry push --all-tags localhost:5000/team/app',
     'gantry push --platform linux/arm64 localhost:5000/team/app:1',
+    'gantry push --compression zstd localhost:5000/team/app:1',
   ],
   async run(context, [text = ''], flags) {
     const all = flags['all-tags'] === true
@@ -39,6 +42,7 @@ export const command = defineCommand({
     }
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'push')
     const options: PushOptions = {
+      ...readCompression(flags),
       signal: context.signal,
       fetchMissing: flags['fetch-missing'] === true,
       onEvent: (event) => progress.copy(event),

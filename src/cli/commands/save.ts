@@ -2,7 +2,8 @@ import { pipeline } from 'node:stream/promises'
 import { saveImages } from '../../engine/images/save.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { defineCommand } from '../command.ts'
-import { writeOutput } from '../output-file.ts'
+import { compressionFlags, readCompression } from '../compression-flags.ts'
+import { writeOutput } from '../../lib/output-file.ts'
 import { onePlatform } from '../platforms.ts'
 
 export const command = defineCommand({
@@ -12,6 +13,7 @@ export const command = defineCommand({
   flags: {
     output: { type: 'string', short: 'o', value: 'FILE', help: 'Write to a file instead of standard output' },
     platform: { type: 'string', help: 'Save only the image for this platform of multi-platform images' },
+    ...compressionFlags,
   },
   arity: [1, Infinity],
   examples: ['gantry save -o hello.tar hello:1', 'gantry save hello:1 | ssh host gantry load'],
@@ -24,6 +26,7 @@ export const command = defineCommand({
         { hint: `gantry save -o image.tar ${names.join(' ')}` },
       )
     const archive = await saveImages(context.engine, names, {
+      ...readCompression(flags),
       signal: context.signal,
       ...onePlatform(context, flags.platform),
     })

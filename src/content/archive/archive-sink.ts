@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
+import { isDigest } from '../../oci/digest.ts'
 import type { ImageSink } from '../interfaces.ts'
 import { openLayout } from '../layout.ts'
 import { writeArchive, type WriteArchiveOptions } from './write-archive.ts'
@@ -20,12 +21,13 @@ export const openArchiveSink = async ({ temporaryFolder }: { readonly temporaryF
   const has = async (descriptor: Descriptor): Promise<boolean> => await layout.has(descriptor)
   const write = async (descriptor: Descriptor, bytes: ByteStream, options?: Abortable): Promise<void> =>
     await layout.write(descriptor, bytes, options)
-  const tag = async (reference: string, target: Descriptor): Promise<void> => await layout.tag(reference, target)
+  const named = new Map<string, Descriptor>()
+  const tag = async (reference: string, target: Descriptor): Promise<void> => {
+    await layout.tag(reference, target)
+    named.set(reference, target)
+  }
   const archive = async (options?: WriteArchiveOptions): Promise<ByteStream> => {
-    const images = (await layout.images()).map(({ name, descriptor }) => ({
-      target: descriptor,
-      names: name === undefined ? [] : [name],
-    }))
+    const images = [...named].map(([name, target]) => ({ target, names: isDigest(name) ? [] : [name] }))
     return await writeArchive(layout, images, options)
   }
   return { has, write, tag, archive, [Symbol.asyncDispose]: async () => await rm(folder, { recursive: true, force: true }) }

@@ -2,7 +2,7 @@ import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { isGantryError, messageOf } from '../../lib/errors.ts'
 import { retry } from '../../lib/retry.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
-import type { ContentSink, ContentSource, CopyEvent, MountingSink, ResumableSink } from '../interfaces.ts'
+import type { ContentSink, ContentSource, CopyEvent, MountingSink, ResumableSink, TransferOptions } from '../interfaces.ts'
 import { verified } from '../verify.ts'
 import { watchStream } from '../watch-stream.ts'
 
@@ -39,9 +39,14 @@ const transfer = async (
   { onEvent, ...abortable }: BlobCopyOptions,
 ): Promise<void> => {
   let progressed = false
+  const told: TransferOptions = {
+    ...abortable,
+    onRetry: (reason, wait) => onEvent({ kind: 'retry', descriptor, reason, wait }),
+    onArrived: (offset) => onEvent({ kind: 'progress', descriptor, offset }),
+  }
   const open = async (offset: number): Promise<ByteStream> => {
     if (offset > 0) onEvent({ kind: 'progress', descriptor, offset })
-    const stream = await openFrom(source, descriptor, offset, abortable)
+    const stream = await openFrom(source, descriptor, offset, told)
     return watchStream(stream, {
       ...abortable,
       onProgress: (bytes) => {
@@ -53,7 +58,7 @@ const transfer = async (
   }
   const attempt = async (): Promise<void> => {
     progressed = false
-    if (isResumable(sink)) return await sink.writeFrom(descriptor, open, abortable)
+    if (isResumable(sink)) return await sink.writeFrom(descriptor, open, told)
     const stream = await open(0)
     try {
       await sink.write(descriptor, stream, abortable)
@@ -64,7 +69,7 @@ const transfer = async (
   await retry(attempt, {
     ...abortable,
     retryable: (error) => progressed && isGantryError(error, 'unavailable'),
-    onRetry: (error, wait) => onEvent({ kind: 'retry', descriptor, reason: messageOf(error), wait }),
+    onRetry: (error, wait) => told.onRetry?.(messageOf(error), wait),
   })
 }
 
@@ -73,7 +78,7 @@ const openFrom = async (
   source: ContentSource,
   descriptor: Descriptor,
   offset: number,
-  options: Abortable,
+  options: TransferOptions,
 ): Promise<ByteStream> => {
   if (offset === 0) return verified(await source.open(descriptor, options), descriptor)
   try {

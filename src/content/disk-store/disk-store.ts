@@ -1,43 +1,50 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rmSync, statSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
-import { tryLock, withLock } from '../../lib/lock.ts'
+import { Leases } from '../../lib/leases.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
 import { blobPath, blobSize, hasBlob, listBlobs, noSuchBlob, openBlob, readBlobFile } from '../blob-files.ts'
 import { describeManifest } from '../describe-manifest.ts'
 import { readFileStream } from '../file-stream.ts'
-import type { ContentSource, DiskStore, NamedDescriptor } from '../interfaces.ts'
+import type { ContentSource, DiskStore, Garbage, NamedDescriptor, TransferOptions } from '../interfaces.ts'
 import { isLayoutFolder, layoutMarker } from '../layout-index.ts'
 import { drain, verified } from '../verify.ts'
-import { ingestFile, ingestFolder, ingestKnown, ingestUnknown } from './ingest.ts'
-import { Leases } from './leases.ts'
+import { explainWriteFailure } from './explain-failure.ts'
+import { findGarbage, removeLeftovers } from './garbage.ts'
+import { arrived, ingestFile, ingestKnown, ingestUnknown } from './ingest.ts'
 import { addName, changeNames, listNames, removeName } from './names.ts'
 
 export type { DiskStore, NamedDescriptor } from '../interfaces.ts'
+
+export interface OpenDiskStoreOptions {
+  readonly folder: string
+  /** The leases of this process, where other stores share them. Default: those in `leases/` of the folder. */
+  readonly leases?: Leases
+}
 
 /**
  * Opens the store in a folder, which is made where it is missing. Besides the layout it keeps `ingest/`, what has arrived of blobs that
  * are under way, and `locks/`.
  */
-export const openDiskStore = async ({ folder }: { readonly folder: string }): Promise<DiskStore> => {
+export const openDiskStore = async ({ folder, leases }: OpenDiskStoreOptions): Promise<DiskStore> => {
   if (!isLayoutFolder(folder)) {
     await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true })
     await writeFileAtomic(join(folder, 'oci-layout'), layoutMarker)
   }
-  return new LayoutStore(folder)
+  return new LayoutStore(folder, leases ?? new Leases(join(folder, 'leases')))
 }
 
 class LayoutStore implements DiskStore {
   readonly folder: string
-  readonly #leases: Leases
+  readonly leases: Leases
 
-  constructor(folder: string) {
+  constructor(folder: string, leases: Leases) {
     this.folder = folder
-    this.#leases = new Leases(this.#lockPath('lease'))
+    this.leases = leases
   }
 
   #lockPath(name: string): string {
@@ -45,6 +52,7 @@ class LayoutStore implements DiskStore {
   }
 
   async has(descriptor: Descriptor): Promise<boolean> {
+    await this.leases.rely([descriptor.digest])
     return hasBlob(this.folder, descriptor)
   }
 
@@ -73,29 +81,37 @@ class LayoutStore implements DiskStore {
     }
   }
 
-  async writeFrom(descriptor: Descriptor, open: (offset: number) => Promise<ByteStream>, options: Abortable = {}): Promise<void> {
+  async writeFrom(
+    descriptor: Descriptor,
+    open: (offset: number) => Promise<ByteStream>,
+    options: TransferOptions = {},
+  ): Promise<void> {
     await this.#write(descriptor, open, { ...options, resume: true })
   }
 
   async #write(
     descriptor: Descriptor,
     open: (offset: number) => Promise<ByteStream>,
-    options: Abortable & { readonly resume: boolean },
+    options: TransferOptions & { readonly resume: boolean },
   ): Promise<void> {
     throwIfAborted(options.signal)
-    if (hasBlob(this.folder, descriptor)) return
     await using _lease = await this.lease()
-    await ingestKnown(this.folder, descriptor, open, options)
+    if (await this.has(descriptor)) return
+    try {
+      await ingestKnown(this.folder, descriptor, open, { ...options, leases: this.leases })
+    } catch (error) {
+      throw explainWriteFailure(error, this.folder, descriptor, arrived(this.folder, descriptor))
+    }
   }
 
   async ingest(bytes: ByteStream, mediaType: string, options: Abortable = {}): Promise<Descriptor> {
     await using _lease = await this.lease()
-    return { mediaType, ...(await ingestUnknown(this.folder, bytes, options)) }
+    return { mediaType, ...(await ingestUnknown(this.folder, bytes, { ...options, leases: this.leases })) }
   }
 
   async link(descriptor: Descriptor, path: string, options: Abortable & { readonly verify?: boolean } = {}): Promise<void> {
-    if (hasBlob(this.folder, descriptor)) return
     await using _lease = await this.lease()
+    if (await this.has(descriptor)) return
     const { size } = statSync(path)
     if (size !== descriptor.size)
       throw new GantryError(
@@ -104,12 +120,12 @@ class LayoutStore implements DiskStore {
         `Cannot take "${path}": it has ${size} bytes and not ${descriptor.size}`,
       )
     if (options.verify === true) await drain(verified(readFileStream(path, 0, size, options), descriptor))
-    await ingestFile(this.folder, descriptor.digest, path)
+    await ingestFile(this.folder, descriptor.digest, path, this.leases)
   }
 
   async delete(digest: Digest): Promise<boolean> {
     if (blobSize(this.folder, digest) === undefined) return false
-    await rm(blobPath(this.folder, digest), { force: true })
+    rmSync(blobPath(this.folder, digest), { force: true })
     return true
   }
 
@@ -128,31 +144,25 @@ class LayoutStore implements DiskStore {
   }
 
   async tag(reference: string, target: Descriptor, options?: Abortable): Promise<void> {
-    if (!hasBlob(this.folder, target)) throw noSuchBlob(target.digest, 'the local store')
+    // whatever it leads to stays until the name does that
+    await using _lease = await this.lease()
+    if (!(await this.has(target))) throw noSuchBlob(target.digest, 'the local store')
     await changeNames(this.folder, this.#lockPath('names'), (entries) => addName(entries, reference, target), options)
   }
 
-  async untag(name: string): Promise<boolean> {
-    return await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name))
+  async untag(name: string, target?: Digest): Promise<boolean> {
+    return await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name, target))
   }
 
   async lease(): Promise<AsyncDisposable> {
-    return await this.#leases.take()
+    return await this.leases.take()
   }
 
-  async tryExclusive(): Promise<AsyncDisposable | undefined> {
-    return await tryLock(this.#lockPath('lease'), 'exclusive')
+  garbage(used: ReadonlySet<string>, partialsBefore?: number): AsyncIterable<Garbage> {
+    return findGarbage(this, used, partialsBefore)
   }
 
-  async sweep(before: number): Promise<void> {
-    const ingest = ingestFolder(this.folder)
-    const files = statSync(ingest, { throwIfNoEntry: false }) === undefined ? [] : readdirSync(ingest)
-    const old = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) < before
-    // nobody writes: what is temporary has lost its writer, and so have all locks
-    for (const name of files)
-      if (/\.(?:tmp|lock)$/.test(name) || old(join(ingest, name))) rmSync(join(ingest, name), { force: true })
-    await withLock(this.#lockPath('names'), 'exclusive', async () => {
-      for (const name of readdirSync(this.folder)) if (/^\..*\.tmp$/.test(name)) rmSync(join(this.folder, name), { force: true })
-    })
+  async removeLeftovers(): Promise<void> {
+    await removeLeftovers(this.folder, this.leases, this.#lockPath('names'))
   }
 }

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { constants, rmSync } from 'node:fs'
+import { constants, rmSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { collect, streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
 import { syncFolder } from '../../lib/files.ts'
-import { lock } from '../../lib/lock.ts'
+import type { Leases } from '../../lib/leases.ts'
+import { lock, type FileLock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { createDigester, digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts'
 import { blobPath, hasBlob } from '../blob-files.ts'
+import type { TransferOptions } from '../interfaces.ts'
 import { readHandle } from '../file-stream.ts'
 import { createVerifier, isVerified, verified, type Verifier } from '../verify.ts'
 import { writeNewFile, writeStream } from '../write-stream.ts'
@@ -20,7 +22,13 @@ const smallSize = 1 << 20
 export const ingestFolder = (folder: string): string => join(folder, 'ingest')
 const fileName = (digest: Digest): string => `${digestAlgorithm(digest)}-${digestHex(digest)}`
 export const partialPath = (folder: string, digest: Digest): string => join(ingestFolder(folder), fileName(digest))
-const temporaryPath = (folder: string): string => join(ingestFolder(folder), `${randomBytes(12).toString('hex')}.tmp`)
+/** Bytes that have arrived of a blob that is not whole yet. */
+export const arrived = (folder: string, descriptor: Descriptor): number =>
+  Math.min(descriptor.size, statSync(partialPath(folder, descriptor.digest), { throwIfNoEntry: false })?.size ?? 0)
+
+/** A name for work in progress that says whose it is, so that others know when it was left behind. */
+export const temporaryPath = async (folder: string, leases: Leases): Promise<string> =>
+  join(ingestFolder(folder), `${await leases.owner()}.${randomBytes(8).toString('hex')}.tmp`)
 
 /** Puts a finished file in the place of its blob, for good. A blob that is there already is replaced by the same bytes. */
 const commit = async (folder: string, path: string, digest: Digest): Promise<void> => {
@@ -30,27 +38,54 @@ const commit = async (folder: string, path: string, digest: Digest): Promise<voi
   await syncFolder(dirname(target))
 }
 
-/** Writes a blob of known digest. `open` is asked for its bytes from an offset, which is 0 unless `resume`. */
+interface IngestOptions extends Abortable {
+  /** Of the store's process, which holds one. */
+  readonly leases: Leases
+}
+
+/** Writes a blob of known digest, which is relied on already. `open` is asked for its bytes from an offset, which is 0 unless `resume`. */
 export const ingestKnown = async (
   folder: string,
   descriptor: Descriptor,
   open: (offset: number) => Promise<ByteStream>,
-  options: Abortable & { readonly resume: boolean },
+  options: TransferOptions & IngestOptions & { readonly resume: boolean },
 ): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
   if (descriptor.size <= smallSize) return await ingestSmall(folder, descriptor, await open(0), options)
   const lockPath = `${partialPath(folder, descriptor.digest)}.lock`
   // one process downloads, the others wait and then find the blob
-  await using _held = await lock(lockPath, 'exclusive', options)
+  await using _held = await turn(folder, descriptor, lockPath, options)
   if (!hasBlob(folder, descriptor) && (await receive(folder, descriptor, open, options.resume, options)))
     await receive(folder, descriptor, open, false, options)
   // whoever waits on the removed file finds the blob too, so it does not matter that the next one locks another file
   rmSync(lockPath, { force: true })
 }
 
-const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: Abortable): Promise<void> => {
+/** Milliseconds between two looks at what another process has brought. */
+const lookInterval = 250
+
+/** Waits for the lock, telling how far the process is that has it. */
+const turn = async (
+  folder: string,
+  descriptor: Descriptor,
+  lockPath: string,
+  { signal, onArrived }: TransferOptions,
+): Promise<FileLock> => {
+  let looking: NodeJS.Timeout | undefined
+  const look = (): void => onArrived?.(arrived(folder, descriptor))
+  try {
+    return await lock(lockPath, 'exclusive', {
+      ...(signal && { signal }),
+      onWait: () => (looking = setInterval(look, lookInterval)),
+    })
+  } finally {
+    clearInterval(looking)
+  }
+}
+
+const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: IngestOptions): Promise<void> => {
   const content = await collect(verified(bytes, descriptor), smallSize)
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, options.leases)
   await writeNewFile(path, streamOf(content), options)
   await commit(folder, path, descriptor.digest)
 }
@@ -110,22 +145,23 @@ const trusting: Verifier = { update: () => undefined, finish: () => undefined }
 export const ingestUnknown = async (
   folder: string,
   bytes: ByteStream,
-  options: Abortable,
+  options: IngestOptions,
 ): Promise<{ readonly digest: Digest; readonly size: number }> => {
   await mkdir(ingestFolder(folder), { recursive: true })
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, options.leases)
   const digester = createDigester()
   const size = await writeNewFile(path, bytes, { ...options, onChunk: (chunk) => digester.update(chunk) })
   const digest = digester.digest()
+  await options.leases.rely([digest])
   if (hasBlob(folder, { mediaType: '', digest, size })) await rm(path)
   else await commit(folder, path, digest)
   return { digest, size }
 }
 
 /** Takes a file as a blob: a hard link, or a copy where the file system cannot link. */
-export const ingestFile = async (folder: string, digest: Digest, file: string): Promise<void> => {
+export const ingestFile = async (folder: string, digest: Digest, file: string, leases: Leases): Promise<void> => {
   await mkdir(ingestFolder(folder), { recursive: true })
-  const path = temporaryPath(folder)
+  const path = await temporaryPath(folder, leases)
   try {
     await link(file, path)
   } catch (error) {

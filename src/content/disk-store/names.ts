@@ -4,7 +4,7 @@ import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
-import { isDigest } from '../../oci/digest.ts'
+import { isDigest, type Digest } from '../../oci/digest.ts'
 import type { NamedDescriptor } from '../interfaces.ts'
 import { encodeLayoutIndex, layoutEntry, readLayoutIndex, type LayoutEntry } from '../layout-index.ts'
 
@@ -33,9 +33,12 @@ export const addName = (entries: readonly LayoutEntry[], name: string, target: D
   return placed.filter((entry) => !nameless(entry))
 }
 
-/** Takes a name away, or the nameless entries of a digest. */
-export const removeName = (entries: readonly LayoutEntry[], name: string): readonly LayoutEntry[] =>
-  entries.filter((entry) => (isDigest(name) ? entry.name !== undefined || entry.descriptor.digest !== name : entry.name !== name))
+/** Takes a name away, if it is `target`'s where that is given; or the nameless entries of a digest. */
+export const removeName = (entries: readonly LayoutEntry[], name: string, target?: Digest): readonly LayoutEntry[] =>
+  entries.filter((entry) => {
+    if (isDigest(name)) return entry.name !== undefined || entry.descriptor.digest !== name
+    return entry.name !== name || (target !== undefined && entry.descriptor.digest !== target)
+  })
 
 /** Changes the entries of a store's index.json while no other process does; answers whether anything changed. Readers see the old or the new file. */
 export const changeNames = async (

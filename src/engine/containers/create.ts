@@ -35,10 +35,10 @@ export const createContainer = async (
       'NAME_INVALID',
       `Cannot create container: Invalid container name (${options.name}), only ${namePattern.source.slice(1, -1)} are allowed`,
     )
-  const found = await imageFor(engine, options, report)
   const store = await engine.content()
   // nobody collects the image between finding it and the record that uses it
   await using _lease = await store.lease()
+  const found = await imageFor(engine, options, report)
   const layers = await engine.layers()
   await unpackImage(layers, store, found.image, report)
   const warning = options.platform === undefined ? platformWarning(found.image.config, engine.options.platform) : undefined
@@ -64,7 +64,9 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
   const choice = options.platform === undefined ? {} : { platform: options.platform }
   if (options.pull !== 'always') {
     try {
-      return await findImage(engine, options.image, choice)
+      const found = await findImage(engine, options.image, choice)
+      const store = await engine.content()
+      if (await store.has(found.target)) return found
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }

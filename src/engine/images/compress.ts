@@ -1,63 +1,105 @@
 import { readFile } from 'node:fs/promises'
 import { createManifest } from '../../content/mutate.ts'
-import type { Image, ImageLayer } from '../../content/interfaces.ts'
-import { systemCode } from '../../lib/errors.ts'
-import { compress } from '../../lib/compression.ts'
+import type { DiskStore, Image, ImageLayer } from '../../content/interfaces.ts'
+import { parseJson, type Abortable, type ByteStream } from '../../lib/bytes.ts'
+import { compress, compressionLevels, decompress } from '../../lib/compression.ts'
 import { mapConcurrent } from '../../lib/concurrency.ts'
+import { createDeflatePool, type DeflatePool } from '../../lib/deflate/gzip.ts'
+import { isGantryError, systemCode } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
-import type { Abortable } from '../../lib/bytes.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
-import { digestHex, isDigest } from '../../oci/digest.ts'
-import { layerCompression, mediaTypes } from '../../oci/media-type.ts'
+import { digestHex, isDigest, type DiffId } from '../../oci/digest.ts'
+import { isNonDistributable, layerCompression, mediaTypes, type Compression } from '../../oci/media-type.ts'
 import type { Engine } from '../engine.ts'
 
+/** How the layers of an image are to be compressed when it leaves. */
+export interface CompressionOptions {
+  /** What layers become that are not compressed; default gzip. `none` leaves them. */
+  readonly compression?: Compression
+  /** See `compressionLevels`. */
+  readonly compressionLevel?: number
+  /** Layers that are compressed otherwise are compressed anew, or with `none` not at all. */
+  readonly forceCompression?: boolean
+}
+
 /**
- * What is built here stays uncompressed until it leaves. This gives the image gzip layers: same config, so same image ID, a new
- * manifest; all names of the old manifest move to the new one. A layer that was compressed once is not compressed again.
- * Answers the target as it is when nothing is uncompressed.
+ * What is built here stays uncompressed until it leaves. This gives the image layers that are compressed: same config, so same image
+ * ID, a new manifest. A layer that was compressed once is not compressed again. All names of the old manifest move to the new one,
+ * unless it was asked for something else than every tool can read. Answers the target as it is when there is nothing to do.
  */
 export const compressImage = async (
   engine: Engine,
   target: Descriptor,
   image: Image,
-  options: Abortable = {},
+  options: Abortable & CompressionOptions = {},
 ): Promise<Descriptor> => {
-  if (image.layers.every((layer) => layerCompression(layer.blob.mediaType) !== 'none')) return target
+  const { compression = 'gzip', forceCompression: force = false } = options
+  if (!image.layers.some((layer) => isToChange(layer, compression, force))) return target
   const store = await engine.content()
-  const layers = await mapConcurrent(image.layers, 2, async (layer) => await compressLayer(engine, layer, options))
-  const config = image.manifest.config
+  await using pool = createDeflatePool()
+  const task: Task = { store, records: engine.path('compressed'), pool, compression, ...options }
+  const layers = await mapConcurrent(image.layers, 2, async (layer) =>
+    isToChange(layer, compression, force) ? await changeLayer(task, layer) : layer.blob,
+  )
+  const { config, annotations, mediaType } = image.manifest
   const compressed = await createManifest(store, {
     config,
     layers,
-    ...(image.manifest.annotations === undefined ? {} : { annotations: image.manifest.annotations }),
+    // Docker's types have no name for zstd
+    mediaTypes: mediaType === mediaTypes.dockerManifest && compression !== 'zstd' && annotations === undefined ? 'docker' : 'oci',
+    ...(annotations === undefined ? {} : { annotations }),
   })
-  if (target.digest !== image.descriptor.digest) return compressed
+  if (target.digest !== image.descriptor.digest || compression !== 'gzip' || force) return compressed
   for (const named of await store.names())
     if (named.descriptor.digest === target.digest && named.name !== undefined) await store.tag(named.name, compressed)
   return compressed
 }
 
-const compressLayer = async (engine: Engine, layer: ImageLayer, options: Abortable): Promise<Descriptor> => {
-  if (layerCompression(layer.blob.mediaType) !== 'none') return layer.blob
-  const store = await engine.content()
-  const folder = engine.path('compressed')
-  const record = `${folder}/${digestHex(layer.diffId)}.gzip.json`
-  const known = await readRecord(record)
+/** Blobs of unknown types, and layers that only their owners may hand out, are never touched. */
+const isToChange = ({ blob }: ImageLayer, wanted: Compression, force: boolean): boolean => {
+  const current = layerCompression(blob.mediaType)
+  if (current === undefined || current === wanted || isNonDistributable(blob.mediaType)) return false
+  return current === 'none' || force
+}
+
+interface Task extends Abortable, CompressionOptions {
+  readonly store: DiskStore
+  /** The folder of records, which say what a diffId was compressed to. */
+  readonly records: string
+  readonly pool: DeflatePool
+  readonly compression: Compression
+}
+
+const changeLayer = async (task: Task, layer: ImageLayer): Promise<Descriptor> => {
+  const { store, compression, compressionLevel, pool } = task
+  if (compression === 'none') return await store.ingest(await openTar(task, layer), mediaTypes.ociLayer, task)
+  const level = compressionLevel ?? compressionLevels[compression].usual
+  const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd
+  const record = recordPath(task.records, layer.diffId, `${compression}-${level}`)
+  const known = await readRecord(record, mediaType)
   if (known !== undefined && (await store.has(known))) return known
-  const tar = await store.open(layer.blob, options)
-  const descriptor = await store.ingest(compress(tar, 'gzip'), mediaTypes.ociLayerGzip, options)
+  const packed = compress(await openTar(task, layer), compression, { level, pool })
+  const descriptor = await store.ingest(packed, mediaType, task)
   await writeFileAtomic(record, JSON.stringify(descriptor))
   return descriptor
 }
 
+const openTar = async ({ store, signal }: Task, { blob }: ImageLayer): Promise<ByteStream> => {
+  const bytes = await store.open(blob, signal === undefined ? {} : { signal })
+  const current = layerCompression(blob.mediaType)
+  return current === 'gzip' || current === 'zstd' ? decompress(bytes, current) : bytes
+}
+
+const recordPath = (folder: string, diffId: DiffId, how: string): string => `${folder}/${digestHex(diffId)}.${how}.json`
+
 /** The descriptor of an earlier compression; a record that is missing or makes no sense is none. */
-const readRecord = async (path: string): Promise<Descriptor | undefined> => {
+const readRecord = async (path: string, mediaType: string): Promise<Descriptor | undefined> => {
   try {
-    const value = JSON.parse(await readFile(path, 'utf8')) as Partial<Descriptor>
+    const value = parseJson(await readFile(path), 'the record') as Partial<Descriptor>
     if (typeof value.digest !== 'string' || !isDigest(value.digest) || typeof value.size !== 'number') return undefined
-    return { mediaType: mediaTypes.ociLayerGzip, digest: value.digest, size: value.size }
+    return { mediaType, digest: value.digest, size: value.size }
   } catch (error) {
-    if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
+    if (systemCode(error) === 'ENOENT' || isGantryError(error, 'invalid_argument')) return undefined
     throw error
   }
 }

@@ -45,13 +45,15 @@ export const localImages = async (engine: Engine): Promise<readonly LocalImage[]
 
 const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined ? [] : [named.name])
 
+/** Absent, damaged, nonsense, or an artifact. */
+const notShown = new Set(['not_found', 'data_loss', 'invalid_argument', 'unsupported'])
+
 const readLocal = async (engine: Engine, target: Descriptor): Promise<Image | undefined> => {
   const store = await engine.content()
   try {
     return await readImage(store, target, { platform: engine.options.platform, fallback: 'any' })
   } catch (error) {
-    if (isGantryError(error, 'not_found') || isGantryError(error, 'data_loss') || isGantryError(error, 'invalid_argument'))
-      return undefined
+    if (isGantryError(error) && notShown.has(error.kind)) return undefined
     throw error
   }
 }

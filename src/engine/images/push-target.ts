@@ -23,6 +23,9 @@ export interface PushTargetOptions extends Abortable {
   readonly onEvent?: (event: CopyEvent) => void
 }
 
+/** Blobs under way at a time: a registry takes as long for a small one as for its rights, its file and its answer. */
+const uploads = 8
+
 /**
  * Pushes a manifest or index and answers what the tag points at. An index of which manifests are missing here goes whole if the
  * repository or an origin has them; else the only image that is here goes in its place, as with docker, or nothing at all.
@@ -37,6 +40,7 @@ export const pushTarget = async (
     from: target,
     to,
     platform: 'all',
+    limit: uploads,
     ...(signal === undefined ? {} : { signal }),
     ...(onEvent === undefined ? {} : { onEvent }),
   } as const

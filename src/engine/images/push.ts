@@ -11,12 +11,12 @@ import {
   type Reference,
 } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
-import { compressImage } from './compress.ts'
+import { compressImage, type CompressionOptions } from './compress.ts'
 import { localImages } from './lookup.ts'
 import { imageForPlatform } from './platforms.ts'
 import { pushTarget } from './push-target.ts'
 
-export interface PushOptions extends Abortable {
+export interface PushOptions extends Abortable, CompressionOptions {
   /** Only the image for this platform, and no index. */
   readonly platform?: Platform
   /** Of an index that is here in part: fetch the rest from the repositories that local names say it is in. */
@@ -38,6 +38,8 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
       hint: `push it by a tag: gantry tag ${text} ${familiarName(reference)}:TAG`,
     })
   const name = formatReference(reference)
+  const store = await engine.content()
+  await using _lease = await store.lease()
   const images = await localImages(engine)
   const found = images.find((image) => image.names.includes(name))
   if (found === undefined) {
@@ -55,8 +57,7 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
       { hint },
     )
   }
-  const store = await engine.content()
-  await using _lease = await store.lease()
+  await store.has(found.target)
   const { platform } = options
   const image = platform === undefined ? found.image : await imageForPlatform(store, found.target, platform, text)
   const chosen = platform === undefined ? found.target : image.descriptor

@@ -51,11 +51,16 @@ class Unpacking {
     const before = this.#work
     const { signal } = this.#options
     this.#work = (async () => {
-      await before.catch(() => undefined)
-      await this.#layers.add(this.#layer.diffId, unpacked, {
-        compression: compressionOf(this.#layer),
-        ...(signal === undefined ? {} : { signal }),
-      })
+      try {
+        await before.catch(() => undefined)
+        await this.#layers.add(this.#layer.diffId, unpacked, {
+          compression: compressionOf(this.#layer),
+          ...(signal === undefined ? {} : { signal }),
+        })
+      } finally {
+        // one that failed before it read anything would hold the download up for ever
+        await unpacked[Symbol.asyncIterator]().return?.()
+      }
     })()
     this.#work.catch(() => undefined)
     return kept

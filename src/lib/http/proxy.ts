@@ -7,7 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 const family = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
-const inSubnet = (host: string, entry: string): boolean => {
+/** True if an address is in a network such as `10.0.0.0/8`; false for what is neither. */
+export const isInSubnet = (host: string, entry: string): boolean => {
   const [network = '', prefix = ''] = entry.split('/')
   const bits = Number(prefix)
   if (isIP(host) === 0 || isIP(network) !== isIP(host) || !/^\d+$/.test(prefix) || bits > (isIP(host) === 6 ? 128 : 32))
@@ -24,7 +25,7 @@ const splitPort = (entry: string): readonly [host: string, port: string] => {
 
 const matches = (entry: string, host: string, port: string): boolean => {
   if (entry === '*') return true
-  if (entry.includes('/')) return inSubnet(host, entry)
+  if (entry.includes('/')) return isInSubnet(host, entry)
   const [name, only] = splitPort(entry)
   if (name === '' || (only !== '' && only !== port)) return false
   if (isIP(name) !== 0 || isIP(host) !== 0) return name === host

@@ -7,7 +7,7 @@ import { isTag } from '../../oci/reference-grammar.ts'
 import { checkReferences } from '../check-references.ts'
 import type { Exchange } from '../exchange.ts'
 import { tagParameter, type ManifestReference } from '../parameters.ts'
-import { subjectOf } from '../referrer.ts'
+import { subjectOf } from '../../oci/referrer.ts'
 
 interface ManifestParams {
   readonly name: string

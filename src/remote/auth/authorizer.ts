@@ -29,6 +29,8 @@ export type Authorization =
 export interface AuthorizerOptions {
   readonly http: HttpClient
   readonly tokens: TokenCache<RegistryAnswer>
+  /** Asks for refresh tokens, and is given them. */
+  readonly onRefreshToken?: (token: string) => void
   /** Token servers may be asked, and may redirect, over plain HTTP. */
   readonly insecure: () => boolean
 }
@@ -124,9 +126,14 @@ export class Authorizer {
     { credentials, signal }: Requester,
     scopes: readonly string[],
   ): Promise<Token | RegistryAnswer> {
-    const { http, tokens, insecure } = this.#options
+    const { http, tokens, insecure, onRefreshToken } = this.#options
     const key = { realm: realm.href, service, identity: JSON.stringify(credentials ?? null), scopes }
     const who = { ...(credentials && { credentials }), ...(signal && { signal }) }
-    return await tokens.get(key, async () => await fetchToken(http, { realm, service, scopes, insecure: insecure(), ...who }))
+    return await tokens.get(key, async () => {
+      const request = { realm, service, scopes, insecure: insecure(), offline: onRefreshToken !== undefined, ...who }
+      const token = await fetchToken(http, request)
+      if ('refreshToken' in token && token.refreshToken !== undefined) onRefreshToken?.(token.refreshToken)
+      return token
+    })
   }
 }

@@ -14,6 +14,8 @@ export interface TokenKey {
 export interface Token {
   readonly value: string
   readonly expiry: Deadline
+  /** What may be kept in place of a password, if that was asked for and there is one. */
+  readonly refreshToken?: string
 }
 
 const sameServer = (a: TokenKey, b: TokenKey): boolean =>

@@ -2,6 +2,7 @@ import { collect } from '../../lib/bytes.ts'
 import { deadlineIn } from '../../lib/deadline.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../../lib/http/client.ts'
+import { decoded } from '../../lib/http/decoded.ts'
 import { readAnswer, type RegistryAnswer } from '../answer.ts'
 import type { Credentials } from '../interfaces.ts'
 import { parseSecretJson } from '../secret-json.ts'
@@ -15,6 +16,8 @@ export interface TokenRequest {
   readonly scopes: readonly string[]
   /** None: an anonymous token. */
   readonly credentials?: Credentials
+  /** Asks for a refresh token to keep, too. */
+  readonly offline?: boolean
   /** The realm may redirect to plain HTTP. */
   readonly insecure: boolean
   readonly signal?: AbortSignal
@@ -30,10 +33,14 @@ export const basicAuthorization = (username: string, password: string): string =
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
 /** distribution docs/spec/auth/token.md */
-const getRequest = ({ realm, service, scopes, credentials }: TokenRequest): HttpRequest => {
+const getRequest = ({ realm, service, scopes, credentials, offline }: TokenRequest): HttpRequest => {
   const url = new URL(realm)
   if (service !== '') url.searchParams.set('service', service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
+  if (offline === true) {
+    url.searchParams.set('offline_token', 'true')
+    url.searchParams.set('client_id', clientId)
+  }
   const headers: Record<string, string> = { accept: 'application/json' }
   if (credentials?.kind === 'password') {
     url.searchParams.set('account', credentials.username)
@@ -43,12 +50,13 @@ const getRequest = ({ realm, service, scopes, credentials }: TokenRequest): Http
 }
 
 /** distribution docs/spec/auth/oauth.md */
-const postRequest = ({ realm, service, scopes }: TokenRequest, credentials: Credentials): HttpRequest => {
+const postRequest = ({ realm, service, scopes, offline }: TokenRequest, credentials: Credentials): HttpRequest => {
   const grant: Readonly<Record<string, string>> =
     credentials.kind === 'password'
       ? { grant_type: 'password', username: credentials.username, password: credentials.password }
       : { grant_type: 'refresh_token', refresh_token: credentials.token }
-  const body = Buffer.from(new URLSearchParams({ ...grant, service, scope: scopes.join(' '), client_id: clientId }).toString())
+  const wanted = { service, scope: scopes.join(' '), client_id: clientId, ...(offline === true && { access_type: 'offline' }) }
+  const body = Buffer.from(new URLSearchParams({ ...grant, ...wanted }).toString())
   const headers = {
     accept: 'application/json',
     'content-type': 'application/x-www-form-urlencoded',
@@ -87,14 +95,19 @@ const remaining = (body: Readonly<Record<string, unknown>>, response: HttpRespon
 
 const readToken = async (response: HttpResponse, realm: URL): Promise<Token> => {
   const what = `the answer of the token server "${realm.host}"`
-  const body = parseSecretJson(await collect(response.body, answerLimit, what), what)
+  const body = parseSecretJson(await collect(decoded(response), answerLimit, what), what)
   const fields: Readonly<Record<string, unknown>> = typeof body === 'object' && body !== null ? { ...body } : {}
   const value = [fields['token'], fields['access_token']].find((text) => typeof text === 'string' && /^[\x21-\x7E]+$/.test(text))
   if (typeof value !== 'string')
     throw new GantryError('unavailable', 'TOKEN_INVALID', `Cannot authenticate at "${realm.host}": its answer holds no token`)
   const seconds = remaining(fields, response)
-  // renewed before it ends, so that it does not end under way
-  return { value, expiry: deadlineIn((seconds - Math.min(10, seconds / 10)) * 1000) }
+  const refresh = fields['refresh_token']
+  return {
+    value,
+    ...(typeof refresh === 'string' && refresh !== '' && { refreshToken: refresh }),
+    // renewed before it ends, so that it does not end under way
+    expiry: deadlineIn((seconds - Math.min(10, seconds / 10)) * 1000),
+  }
 }
 
 /** Asks a token server for a token. Its refusal is an answer; that it is out of order (5xx, 429) is for the caller to retry. */

@@ -1,3 +1,7 @@
+import { GantryError } from '../../lib/errors.ts'
+import { isDomain, isRepositoryPath } from '../../oci/reference-grammar.ts'
+import type { LoginTarget } from '../interfaces.ts'
+
 /** Docker Hub's key in `auths`, from the days of its first registry. */
 export const hubKey = 'https://index.docker.io/v1/'
 const hub = 'docker.io'
@@ -11,6 +15,16 @@ export const normalizeKey = (key: string): string => {
   // a path of the API (`host/v1/`) is not one of a repository
   const rest = isUrl || /^v[12]$/.test(path[0] ?? '') ? [] : path.filter(Boolean)
   return [normal, ...rest].join('/')
+}
+
+/** What a user types to log in to: nothing or any name of Docker Hub, a URL, a host, or a host and the beginning of a path. */
+export const parseLoginTarget = (text: string | undefined): LoginTarget => {
+  const [domain = '', ...path] = normalizeKey(text || hub).split('/')
+  if (isDomain(domain) && (path.length === 0 || isRepositoryPath(path.join('/'))))
+    return { domain, ...(path.length > 0 && { path: path.join('/') }) }
+  throw new GantryError('invalid_argument', 'LOGIN_TARGET_INVALID', `Cannot log in to "${text}": it is no registry`, {
+    hint: 'write HOST, HOST:PORT or HOST/NAMESPACE',
+  })
 }
 
 /** The key under which a registry's credentials are kept, in the file and in helpers. */

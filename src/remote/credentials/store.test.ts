@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Login } from '../interfaces.ts'
 import { createCredentialStore } from './store.ts'
 import { entryCredentials, parseAuthFile } from './auth-file.ts'
-import { candidateKeys, normalizeKey } from './key.ts'
+import { candidateKeys, normalizeKey, parseLoginTarget } from './key.ts'
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const auth = (text: string): object => ({ auth: base64(text) })
@@ -18,6 +19,12 @@ interface Home extends AsyncDisposable {
   readonly write: (path: string, content: object | string, mode?: number) => Promise<string>
   readonly read: (path?: string) => Promise<Record<string, unknown>>
 }
+
+const login = (username: string, secret: string): Login => ({
+  username,
+  credentials: { kind: 'password', username, password: secret },
+})
+const plain = { kind: 'plain' } as const
 
 const dockerFile = '.docker/config.json'
 
@@ -147,8 +154,9 @@ test('store() and erase() change the one entry and keep all else, with mode 0600
   await mkdir(join(home.folder, '.docker'))
   await symlink(real, join(home.folder, dockerFile))
   const store = createCredentialStore(home.environment)
-  assert.deepEqual(await store.store('r.example', { username: 'new', password: 'p:q' }), {
-    plainTextFile: join(home.folder, dockerFile),
+  assert.deepEqual(await store.store({ domain: 'r.example' }, login('new', 'p:q')), {
+    kind: 'plain',
+    file: join(home.folder, dockerFile),
   })
   assert.deepEqual(await home.read('real.json'), {
     ...before,
@@ -156,11 +164,11 @@ test('store() and erase() change the one entry and keep all else, with mode 0600
   })
   assert.equal((await stat(real)).mode & 0o777, 0o600)
   assert.deepEqual(await store.get('r.example'), password('new', 'p:q'))
-  await store.store('docker.io', { username: 'hub', password: 'h' })
+  await store.store({ domain: 'docker.io' }, login('hub', 'h'), plain)
   assert.ok(Object.keys((await home.read())['auths'] as object).includes('https://index.docker.io/v1/'))
-  assert.equal(await store.erase('r.example'), true)
-  assert.equal(await store.erase('r.example'), false)
-  assert.equal(await store.erase('docker.io'), true)
+  assert.equal(await store.erase({ domain: 'r.example' }), true)
+  assert.equal(await store.erase({ domain: 'r.example' }), false)
+  assert.equal(await store.erase({ domain: 'docker.io' }), true)
   assert.deepEqual(await home.read(), { ...before, auths: { 'x.example': before.auths['x.example'] } })
   assert.deepEqual(await readdir(join(home.folder, '.docker')), ['config.json'])
 })
@@ -168,16 +176,16 @@ test('store() and erase() change the one entry and keep all else, with mode 0600
 test('store() makes the file when there is none, and refuses to overwrite one that it cannot read', async () => {
   await using home = await makeHome()
   const store = createCredentialStore(home.environment)
-  await store.store('r.example', { username: 'u', password: 'p' })
+  await store.store({ domain: 'r.example' }, login('u', 'p'), plain)
   assert.deepEqual(await home.read(), { auths: { 'r.example': auth('u:p') } })
   assert.equal((await stat(join(home.folder, dockerFile))).mode & 0o777, 0o600)
   await home.write(dockerFile, '{"auths":')
   await assert.rejects(
-    store.store('r.example', { username: 'u', password: 'p' }),
+    store.store({ domain: 'r.example' }, login('u', 'p')),
     (error: Error) => error.cause === undefined && error.message.includes('not valid JSON'),
   )
   assert.equal(await readFile(join(home.folder, dockerFile), 'utf8'), '{"auths":')
-  await assert.rejects(createCredentialStore({}).store('r.example', { username: 'u', password: 'p' }), { code: 'NO_HOME' })
+  await assert.rejects(createCredentialStore({}).store({ domain: 'r.example' }, login('u', 'p')), { code: 'NO_HOME' })
   assert.equal(await createCredentialStore({}).get('r.example'), undefined)
 })
 
@@ -192,8 +200,9 @@ test("get(), store() and erase() speak to credential helpers, a registry's own b
     auths: { 'inline.example': auth('in:line') },
   })
   const store = createCredentialStore(environment)
-  assert.deepEqual(await store.store('own.example', { username: 'o', password: 'secret"1' }), {})
-  assert.deepEqual(await store.store('docker.io', { username: '<token>', password: 'refresh' }), {})
+  assert.deepEqual(await store.store({ domain: 'own.example' }, login('o', 'secret"1')), { kind: 'helper', name: 'own' })
+  const token: Login = { username: 'hub', credentials: { kind: 'identity-token', token: 'refresh' } }
+  assert.deepEqual(await store.store({ domain: 'docker.io' }, token), { kind: 'helper', name: 'all' })
   assert.deepEqual(await store.get('own.example', 'a/b'), password('o', 'secret"1'))
   assert.deepEqual(await store.get('docker.io', 'library/x'), { kind: 'identity-token', token: 'refresh' })
   assert.deepEqual(await store.get('inline.example'), password('in', 'line'))
@@ -204,8 +213,8 @@ test("get(), store() and erase() speak to credential helpers, a registry's own b
     'own.example': {},
     'https://index.docker.io/v1/': {},
   })
-  assert.equal(await store.erase('docker.io'), true)
-  assert.equal(await store.erase('docker.io'), false)
+  assert.equal(await store.erase({ domain: 'docker.io' }), true)
+  assert.equal(await store.erase({ domain: 'docker.io' }), false)
   const log = await readFile(join(home.folder, 'bin/kept/log'), 'utf8')
   assert.ok(log.includes('{"ServerURL":"https://index.docker.io/v1/","Username":"<token>","Secret":"refresh"}'))
   assert.ok(log.includes('erase https://index.docker.io/v1/'))
@@ -241,7 +250,7 @@ test('get() warns and goes on when a helper is missing, fails or talks nonsense,
     assert.ok(!warnings.join().includes('top-secret'))
   }
   await home.write(dockerFile, { credsStore: 'fails' })
-  await assert.rejects(createCredentialStore(home.environment).store('r.example', { username: 'u', password: 'p' }), {
+  await assert.rejects(createCredentialStore(home.environment).store({ domain: 'r.example' }, login('u', 'p')), {
     code: 'CREDENTIAL_HELPER_FAILED',
   })
 })
@@ -263,6 +272,18 @@ test('normalizeKey() and candidateKeys() agree on hosts and paths', () => {
   assert.deepEqual(candidateKeys('h', 'a/b/c'), ['h/a/b/c', 'h/a/b', 'h/a', 'h'])
   assert.deepEqual(candidateKeys('h', undefined), ['h'])
   fc.assert(fc.property(fc.string(), (key) => void normalizeKey(key)))
+  const targets: readonly (readonly [string | undefined, object])[] = [
+    [undefined, { domain: 'docker.io' }],
+    ['', { domain: 'docker.io' }],
+    ['https://index.docker.io/v1/', { domain: 'docker.io' }],
+    ['registry-1.docker.io', { domain: 'docker.io' }],
+    ['docker.io/ann', { domain: 'docker.io', path: 'ann' }],
+    ['https://R.example/x', { domain: 'r.example' }],
+    ['[::1]:5000/a/b/', { domain: '[::1]:5000', path: 'a/b' }],
+  ]
+  for (const [text, target] of targets) assert.deepEqual(parseLoginTarget(text), target)
+  for (const text of ['r.example/UPPER', 'a b', 'x/../y', '://'])
+    assert.throws(() => parseLoginTarget(text), { code: 'LOGIN_TARGET_INVALID' })
 })
 
 test('entryCredentials() reads back any user and password, and random files are read or refused', () => {

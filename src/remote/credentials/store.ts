@@ -1,58 +1,31 @@
-import { chown, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
-import { writeFileAtomic } from '../../lib/files.ts'
+import { GantryError, messageOf } from '../../lib/errors.ts'
 import type { Environment } from '../../lib/http/proxy.ts'
+import { withLock } from '../../lib/lock.ts'
 import type { CredentialStore, Credentials } from '../interfaces.ts'
 import { entryCredentials, lookUp, parseAuthFile, readAuthFile, type AuthFile } from './auth-file.ts'
+import { setAuthEntry } from './edit-auth-file.ts'
+import { createEncryptedStore, type AskPassphrase } from './encrypted-store.ts'
 import { helperErase, helperGet, helperStore } from './helper.ts'
-import { candidateKeys, keyOf, normalizeKey } from './key.ts'
+import { candidateKeys, keyOf } from './key.ts'
+import { dockerFile, lockFile, neededDockerFile, podmanFiles } from './places.ts'
+import { chooseStorage, type Stored } from './storage.ts'
 
 export interface CredentialStoreOptions {
   /** A file or helper that cannot be used while looking for credentials: others, or nobody's, are used instead. */
   readonly onWarning?: (message: string) => void
+  /** None: what is encrypted with a passphrase needs `GANTRY_CREDENTIALS_PASSPHRASE`. */
+  readonly askPassphrase?: AskPassphrase
 }
 
-const home = ({ HOME, USERPROFILE }: Environment): string | undefined => HOME || USERPROFILE || undefined
-
-const dockerFile = (environment: Environment): string | undefined => {
-  const folder = environment['DOCKER_CONFIG'] || (home(environment) && join(home(environment) ?? '', '.docker'))
-  return folder ? join(folder, 'config.json') : undefined
-}
-
-/** podman's own, in its order. */
-const podmanFiles = (environment: Environment): readonly string[] => {
-  const runtime = environment['XDG_RUNTIME_DIR']
-  const config = environment['XDG_CONFIG_HOME'] || (home(environment) && join(home(environment) ?? '', '.config'))
-  return [...(runtime ? [runtime] : []), ...(config ? [config] : [])].map((folder) => join(folder, 'containers/auth.json'))
-}
-
-/** The helper that keeps the credentials of a key: its own, else the one for all. */
+/** The helper that keeps the credentials of a key: its own, else the one for all, which knows registries only. */
 const helperOf = (file: AuthFile, key: string): string | undefined => {
   const own = lookUp(file.credHelpers, key)
-  return typeof own === 'string' && own !== '' ? own : file.credsStore
+  if (typeof own === 'string' && own !== '') return own
+  return key.includes('/') ? undefined : file.credsStore
 }
 
-/** The most specific entry that has credentials; a helper's before what stands in the file. */
-const find = async (
-  file: AuthFile,
-  keys: readonly string[],
-  environment: Environment,
-  attempt: Attempt,
-): Promise<Credentials | undefined> => {
-  for (const key of keys) {
-    // a helper for all registries knows registries only
-    const helper = key.includes('/') ? lookUp(file.credHelpers, key) : helperOf(file, key)
-    const kept =
-      typeof helper === 'string' && helper !== ''
-        ? await attempt(async () => await helperGet(helper, keyOf(key), environment))
-        : undefined
-    if (kept !== undefined) return kept
-    const found = entryCredentials(lookUp(file.auths, key), `the entry for "${key}" of "${file.name}"`)
-    if (found !== undefined) return found
-  }
-  return undefined
-}
+/** What a place has for one key. */
+type Look = (key: string) => Promise<Credentials | undefined>
 
 /** What fails is reported, and taken as nothing. */
 type Attempt = <T>(work: () => Promise<T | undefined>) => Promise<T | undefined>
@@ -68,74 +41,135 @@ const attemptWith =
     }
   }
 
-const rewrite = async (path: string, all: Readonly<Record<string, unknown>>): Promise<void> => {
-  // a link stays one, and the owner stays the owner when root logs in for a user
-  const target = await realpath(path).catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return path
-    throw error
-  })
-  const before = await stat(target).catch(() => undefined)
-  await writeFileAtomic(target, `${JSON.stringify(all, undefined, '\t')}\n`, 0o600)
-  if (before === undefined) return
-  const { uid, gid } = await stat(target)
-  if (uid !== before.uid || gid !== before.gid) await chown(target, before.uid, before.gid)
+/** A helper's credentials before what stands in the file. */
+const lookInto =
+  (file: AuthFile, environment: Environment, attempt: Attempt): Look =>
+  async (key) => {
+    const helper = helperOf(file, key)
+    const kept = helper === undefined ? undefined : await attempt(async () => await helperGet(helper, keyOf(key), environment))
+    if (kept !== undefined) return kept
+    const where = `the entry for "${key}" of "${file.name}"`
+    // oxlint-disable-next-line require-await
+    return await attempt(async () => entryCredentials(lookUp(file.auths, key), where))
+  }
+
+/** Of places that stand side by side the most specific entry. */
+const find = async (places: readonly Look[], keys: readonly string[]): Promise<Credentials | undefined> => {
+  for (const key of keys)
+    for (const look of places) {
+      const found = await look(key)
+      if (found !== undefined) return found
+    }
+  return undefined
 }
 
-const setEntry = (file: AuthFile, key: string, entry: object | undefined): Readonly<Record<string, unknown>> => {
-  const others = Object.entries(file.auths).filter(([other]) => normalizeKey(other) !== normalizeKey(key))
-  return { ...file.all, auths: Object.fromEntries(entry === undefined ? others : [...others, [key, entry]]) }
+const secretOf = (credentials: Credentials, username: string): readonly [username: string, secret: string] =>
+  credentials.kind === 'password' ? [username, credentials.password] : ['<token>', credentials.token]
+
+const helperHasNoPaths = (name: string): GantryError =>
+  new GantryError('unsupported', 'HELPER_HAS_NO_PATHS', `Cannot keep credentials for "${name}": helpers know registries only`, {
+    hint: '--credential-store encrypted or plain keeps them',
+  })
+
+/** The key of a registry, or of what lies below a path there. */
+const targetKey = (domain: string, path: string | undefined): string => (path ? `${domain.toLowerCase()}/${path}` : domain)
+
+/** Forgets a key in a file and in the helper that it names; false if neither knew it. */
+const eraseIn = async (path: string, name: string, environment: Environment): Promise<boolean> => {
+  const file = await readAuthFile(path)
+  if (file === undefined) return false
+  const helper = helperOf(file, name)
+  const erased = helper !== undefined && (await helperErase(helper, keyOf(name), environment))
+  if (lookUp(file.auths, name) === undefined) return erased
+  await setAuthEntry(path, file, keyOf(name), 'none')
+  return true
 }
+
+/** The file, naming the helper for a key unless it does. */
+const withHelper = (file: AuthFile, name: string, helper: string): AuthFile =>
+  helperOf(file, name) === helper
+    ? file
+    : { ...file, all: { ...file.all, credHelpers: { ...file.credHelpers, [keyOf(name)]: helper } } }
 
 /**
- * The credentials of docker and podman. Read, the first that knows the registry: `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, docker's
- * config.json (in `DOCKER_CONFIG` or `~/.docker`), podman's auth.json (`XDG_RUNTIME_DIR`, `~/.config`). Written: docker's config.json,
- * or the helper that it names; what else stands in it stays.
+ * The credentials of gantry, docker and podman. Read, the first that knows the registry: `DOCKER_AUTH_CONFIG`, `REGISTRY_AUTH_FILE`, the
+ * encrypted file and docker's config.json beside it (in `DOCKER_CONFIG` or `~/.docker`), podman's auth.json (`XDG_RUNTIME_DIR`,
+ * `~/.config`). Written: what chooseStorage() says; what else stands in a file stays.
  */
-export const createCredentialStore = (environment: Environment, { onWarning }: CredentialStoreOptions = {}): CredentialStore => {
+export const createCredentialStore = (
+  environment: Environment,
+  { onWarning, askPassphrase }: CredentialStoreOptions = {},
+): CredentialStore => {
   const attempt = attemptWith((message) => onWarning?.(message))
-  const files = async (): Promise<readonly AuthFile[]> => {
-    const inline = environment['DOCKER_AUTH_CONFIG']
-    const paths = [environment['REGISTRY_AUTH_FILE'], dockerFile(environment), ...podmanFiles(environment)]
-    const read = await Promise.all(
-      paths.map(async (path) => await attempt(async () => (path ? await readAuthFile(path) : undefined))),
-    )
-    // oxlint-disable-next-line require-await
-    const first = inline ? await attempt(async () => parseAuthFile(inline, 'DOCKER_AUTH_CONFIG')) : undefined
-    return [first, ...read].filter((file) => file !== undefined)
+  const encrypted = createEncryptedStore(environment, askPassphrase)
+  const lookAt = async (path: string | undefined): Promise<readonly Look[]> => {
+    const file = path ? await attempt(async () => await readAuthFile(path)) : undefined
+    return file === undefined ? [] : [lookInto(file, environment, attempt)]
   }
+  const inline = async (): Promise<readonly Look[]> => {
+    const text = environment['DOCKER_AUTH_CONFIG']
+    // oxlint-disable-next-line require-await
+    const file = text ? await attempt(async () => parseAuthFile(text, 'DOCKER_AUTH_CONFIG')) : undefined
+    return file === undefined ? [] : [lookInto(file, environment, attempt)]
+  }
+  const unsealed: Look = async (key) => await attempt(async () => await encrypted.get(key))
+  const groups = [
+    inline,
+    async () => await lookAt(environment['REGISTRY_AUTH_FILE']),
+    async () => [unsealed, ...(await lookAt(dockerFile(environment)))],
+    ...podmanFiles(environment).map((path) => async () => await lookAt(path)),
+  ]
   const own = async (): Promise<{ readonly path: string; readonly file: AuthFile }> => {
-    const path = dockerFile(environment)
-    if (path === undefined)
-      throw new GantryError('failed_precondition', 'NO_HOME', 'Cannot keep credentials: there is no home folder', {
-        hint: 'set HOME or DOCKER_CONFIG',
-      })
+    const path = neededDockerFile(environment)
     return { path, file: (await readAuthFile(path)) ?? parseAuthFile('', path) }
   }
   return {
     get: async (domain, path) => {
       const keys = candidateKeys(domain, path)
-      for (const file of await files()) {
-        const found = await attempt(async () => await find(file, keys, environment, attempt))
+      for (const group of groups) {
+        const found = await find(await group(), keys)
         if (found !== undefined) return found
       }
       return undefined
     },
-    store: async (domain, { username, password }) => {
-      const { path, file } = await own()
-      const key = keyOf(domain)
-      const helper = helperOf(file, domain)
-      if (helper !== undefined) await helperStore(helper, key, username, password, environment)
-      const entry = helper === undefined ? { auth: Buffer.from(`${username}:${password}`).toString('base64') } : {}
-      await rewrite(path, setEntry(file, key, entry))
-      return helper === undefined ? { plainTextFile: path } : {}
-    },
-    erase: async (domain) => {
-      const { path, file } = await own()
-      const helper = helperOf(file, domain)
-      const known = lookUp(file.auths, domain) !== undefined
-      const erased = helper !== undefined && (await helperErase(helper, keyOf(domain), environment))
-      if (known) await rewrite(path, setEntry(file, keyOf(domain), undefined))
-      return known || erased
-    },
+    store: async ({ domain, path: below }, { username, credentials }, asked = { kind: 'auto' }) =>
+      await withLock(lockFile(environment), 'exclusive', async (): Promise<Stored> => {
+        const { path, file } = await own()
+        const name = targetKey(domain, below)
+        const key = keyOf(name)
+        const storage = chooseStorage({
+          asked,
+          environment,
+          config: file.all,
+          helper: helperOf(file, name),
+          isPlain:
+            (await attempt(async () => await Promise.resolve(entryCredentials(lookUp(file.auths, name), key)))) !== undefined,
+          canEncrypt: encrypted.possible,
+        })
+        if (storage.kind === 'encrypted') {
+          const stored = await encrypted.store(name, credentials, storage.passphrase)
+          // what docker had in plain text would be no secret any more, and would soon be an old one
+          if (lookUp(file.auths, name) !== undefined) await setAuthEntry(path, file, key, 'none')
+          return { kind: 'encrypted', ...stored }
+        }
+        if (storage.kind === 'plain') await setAuthEntry(path, file, key, credentials, username)
+        else {
+          if (below) throw helperHasNoPaths(name)
+          await helperStore(storage.name, key, ...secretOf(credentials, username), environment)
+          await setAuthEntry(path, withHelper(file, name, storage.name), key, 'kept-elsewhere')
+        }
+        await encrypted.erase(name)
+        return storage.kind === 'helper' ? storage : { kind: 'plain', file: path }
+      }),
+    erase: async ({ domain, path: below }) =>
+      await withLock(lockFile(environment), 'exclusive', async () => {
+        const name = targetKey(domain, below)
+        const { path } = await own()
+        let erased = await eraseIn(path, name, environment)
+        const others = [environment['REGISTRY_AUTH_FILE'], ...podmanFiles(environment)].filter((other) => other && other !== path)
+        for (const other of others)
+          if ((await attempt(async () => await eraseIn(other ?? '', name, environment))) === true) erased = true
+        return (await encrypted.erase(name)) || erased
+      }),
   }
 }

@@ -1,5 +1,10 @@
-import type { Descriptor } from '../oci/descriptor.ts'
-import { parseManifestOrIndex, type ParsedManifest } from '../oci/manifest.ts'
+import type { Descriptor } from './descriptor.ts'
+import { digestAlgorithm, digestHex, type Digest } from './digest.ts'
+import { parseManifestOrIndex, type ParsedManifest } from './manifest.ts'
+
+/** The tag that lists the referrers of a digest where the registry does not (distribution-spec §Referrers Tag Schema). */
+export const referrersTag = (subject: Digest): string =>
+  `${digestAlgorithm(subject).slice(0, 32)}-${digestHex(subject).slice(0, 64)}`
 
 /** The `subject` of a manifest or index, if it has one. */
 export const subjectOf = (parsed: ParsedManifest): Descriptor | undefined =>

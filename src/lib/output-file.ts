@@ -1,8 +1,8 @@
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import type { ByteStream } from '../lib/bytes.ts'
-import { temporaryName } from '../lib/files.ts'
+import type { ByteStream } from './bytes.ts'
+import { temporaryName } from './files.ts'
 
 /** Writes a file that the user asked for: whole or not at all. */
 export const writeOutput = async (path: string, bytes: ByteStream): Promise<void> => {

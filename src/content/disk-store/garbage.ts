@@ -1,0 +1,119 @@
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { isGantryError, systemCode } from '../../lib/errors.ts'
+import type { Leases } from '../../lib/leases.ts'
+import { withLock } from '../../lib/lock.ts'
+import type { Descriptor } from '../../oci/descriptor.ts'
+import { isDigest, type Digest } from '../../oci/digest.ts'
+import { manifestLimit } from '../../oci/manifest.ts'
+import { blobPath } from '../blob-files.ts'
+import { describeManifest } from '../describe-manifest.ts'
+import type { DiskStore, Garbage } from '../interfaces.ts'
+import { readManifest } from '../read-blob.ts'
+import { ingestFolder, partialPath } from './ingest.ts'
+
+/** The blobs of a store that are not in `used`, and the partial ones that have not been resumed since `partialsBefore`. */
+export async function* findGarbage(
+  store: DiskStore,
+  used: ReadonlySet<string>,
+  partialsBefore: number | undefined,
+): AsyncIterable<Garbage> {
+  const { folder } = store
+  const blobs: { readonly digest: Digest; readonly size: number }[] = []
+  for await (const blob of store.list()) if (!used.has(blob.digest)) blobs.push(blob)
+  mkdirSync(ingestFolder(folder), { recursive: true })
+  for (const digest of await parentsFirst(store, blobs))
+    yield { place: 'content', kind: 'blob', digest, hide: (owner) => hideFile(folder, blobPath(folder, digest), owner) }
+  if (partialsBefore === undefined) return
+  for (const digest of partials(folder, partialsBefore)) {
+    const path = partialPath(folder, digest)
+    const hide = (owner: string): string | undefined => {
+      // nobody waits for the lock: whoever wants the blob has said so
+      rmSync(`${path}.lock`, { force: true })
+      return hideFile(folder, path, owner)
+    }
+    if (!used.has(digest)) yield { place: 'content', kind: 'partial', digest, hide }
+  }
+}
+
+const hideFile = (folder: string, path: string, owner: string): string | undefined => {
+  const hidden = join(ingestFolder(folder), `${owner}.${randomBytes(8).toString('hex')}.tmp`)
+  try {
+    renameSync(path, hidden)
+    return hidden
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Manifests before what they name, so that a collection that is killed leaves none without its children; all else after them. */
+const parentsFirst = async (
+  store: DiskStore,
+  blobs: readonly { readonly digest: Digest; readonly size: number }[],
+): Promise<readonly Digest[]> => {
+  const manifests = new Map<Digest, Descriptor>()
+  for (const { digest, size } of blobs) {
+    const descriptor = manifestOf(store, digest, size)
+    if (descriptor !== undefined) manifests.set(digest, descriptor)
+  }
+  const finished = new Set<Digest>()
+  const visit = async (descriptor: Descriptor): Promise<void> => {
+    manifests.delete(descriptor.digest)
+    const read = await readManifest(store, descriptor)
+    for (const { digest } of read.kind === 'index' ? read.index.manifests : []) {
+      const child = manifests.get(digest)
+      if (child !== undefined) await visit(child)
+    }
+    finished.add(descriptor.digest)
+  }
+  for (let [next] = manifests.values(); next !== undefined; [next] = manifests.values()) await visit(next)
+  return [...[...finished].toReversed(), ...blobs.map(({ digest }) => digest).filter((digest) => !finished.has(digest))]
+}
+
+/** The descriptor of a blob that is a manifest or an index. */
+export const manifestOf = (store: DiskStore, digest: Digest, size: number): Descriptor | undefined => {
+  if (size > manifestLimit) return undefined
+  try {
+    return describeManifest(store, digest, size)
+  } catch (error) {
+    if (isGantryError(error)) return undefined
+    throw error
+  }
+}
+
+const partials = (folder: string, before: number): readonly Digest[] => {
+  const found = new Set<Digest>()
+  for (const name of namesIn(ingestFolder(folder))) {
+    const digest = name.replace(/\.lock$/, '').replace('-', ':')
+    const modified = statSync(join(ingestFolder(folder), name), { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+    if (isDigest(digest) && modified < before) found.add(digest)
+  }
+  return [...found]
+}
+
+/** Removes the temporary files of dead writers. */
+export const removeLeftovers = async (folder: string, leases: Leases, namesLock: string): Promise<void> => {
+  // the files first: a writer had its lease before it had a file
+  const files = namesIn(ingestFolder(folder)).filter((name) => name.endsWith('.tmp'))
+  if (files.length > 0) {
+    const live = await leases.live()
+    for (const name of files)
+      if (!live.has(name.split('.')[0] ?? '')) rmSync(join(ingestFolder(folder), name), { recursive: true, force: true })
+  }
+  const drafts = (): readonly string[] => namesIn(folder).filter((name) => /^\..*\.tmp$/.test(name))
+  if (drafts().length === 0) return
+  await withLock(namesLock, 'exclusive', async () => {
+    for (const name of drafts()) rmSync(join(folder, name), { force: true })
+  })
+}
+
+const namesIn = (folder: string): readonly string[] => {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
+}
