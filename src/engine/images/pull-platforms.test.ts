@@ -115,8 +115,8 @@ test('pullAllTags() pulls every tag, and one that fails does not hide the others
   const [pulled, failed, resolved]: [string[], string[], string[]] = [[], [], []]
   const result = await pullAllTags(test.engine, test.name('app'), {
     onEvent: (event: CopyEvent) => event.kind === 'resolved' && resolved.push(event.reference),
-    onPulled: ({ reference }) => pulled.push(reference.tag ?? ''),
-    onFailed: ({ tag = '' }, error) => failed.push(`${tag} ${isGantryError(error) ? error.code : ''}`),
+    onPulled: ({ reference }) => void pulled.push(reference.tag ?? ''),
+    onFailed: ({ tag = '' }, error) => void failed.push(`${tag} ${isGantryError(error) ? error.code : ''}`),
   })
   assert.deepEqual(result, { pulled: 3, failed: 1 })
   assert.deepEqual(pulled, ['1.0', '1.1', 'latest'])

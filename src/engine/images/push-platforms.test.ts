@@ -100,8 +100,8 @@ test('pushAllTags() pushes every tag of the repository, and one that fails does 
   )
   const [pushed, failed]: [string[], string[]] = [[], []]
   const result = await pushAllTags(test.engine, `${registry.host}/app`, {
-    onPushed: ({ reference }) => pushed.push(reference.tag ?? ''),
-    onFailed: ({ tag = '' }) => failed.push(tag),
+    onPushed: ({ reference }) => void pushed.push(reference.tag ?? ''),
+    onFailed: ({ tag = '' }) => void failed.push(tag),
   })
   assert.deepEqual([result, pushed, failed], [{ pushed: 2, failed: 1 }, ['1', '3'], ['2']])
   const none = await rejects(pushAllTags(test.engine, `${registry.host}/none`), 'NO_SUCH_IMAGE')
