@@ -9,11 +9,13 @@ export interface CliContext {
   readonly stdin: NodeJS.ReadStream
   readonly stdout: NodeJS.WriteStream
   readonly stderr: NodeJS.WriteStream
-  /** Aborted by the first Ctrl-C, for commands that do not take it over. */
+  /** Aborted by the first Ctrl-C, for commands that do not take it over; from the moment that it is asked for. */
   readonly signal: AbortSignal
   /** Leaves Ctrl-C and SIGTERM to the command. */
   releaseSignals(): void
   readonly now: () => Date
+  /** Text of result on stdout, as it is. */
+  write(text: string): void
   /** A line of result on stdout. */
   print(line: string): void
   /** A line of message on stderr. */

@@ -122,6 +122,10 @@ export const commandForms = (): readonly (readonly [words: string, summary: stri
   ...Object.entries(aliases).map(([words, name]) => [words, all[name]?.[0] ?? ''] as const),
 ]
 
+/** Whether a word is a command, or the first of one's words. */
+export const isVerb = (word: string): boolean =>
+  [...Object.keys(all), ...Object.keys(aliases)].some((name) => name === word || name.startsWith(`${word} `))
+
 /** Names that begin like what was typed or differ from it in a letter or two. */
 export const similarCommands = (word: string): readonly string[] =>
   Object.keys(all).filter((name) => name.startsWith(word) || editDistance(name, word, 3) <= 2)

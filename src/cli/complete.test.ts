@@ -68,7 +68,7 @@ const hasBash = spawnSync('bash', ['--version']).status === 0
 
 test('the script for bash gives words as bash cuts them', { skip: hasBash ? false : 'needs bash' }, async () => {
   let script = ''
-  const context = { stdout: { write: (text: string) => (script = text) } } as unknown as Parameters<typeof completion.run>[0]
+  const context = { write: (text: string) => (script = text) } as unknown as Parameters<typeof completion.run>[0]
   await completion.run(context, ['bash'], {})
   // a gantry that knows one image
   const program = `gantry() { printf '%s\\n' 'localhost:5000/app:1' 'local'$'\\tsummary'; }

@@ -6,6 +6,7 @@ import { GantryError } from '../lib/errors.ts'
 import { hostPlatform } from '../oci/platform.ts'
 import type { CliContext } from './command.ts'
 import type { FlagValues } from './flags.ts'
+import type { StandardStreams } from './standard-streams.ts'
 import { version } from './version.ts'
 
 /** Flags before the command. */
@@ -24,51 +25,82 @@ const storageDriver = (name: string | undefined): 'erofs' | 'folder' | undefined
   throw new GantryError('invalid_argument', 'USAGE', `unknown storage driver: ${name}`, { hint: 'erofs and folder are known' })
 }
 
-/** Builds what a command works with from the process it runs in. */
-export const createContext = (flags: FlagValues<typeof globalFlags>, controller: AbortController): CliContext => {
+/** Builds what a command works with from the process it runs in. What takes time to make is made when it is first asked for. */
+export const createContext = (flags: FlagValues<typeof globalFlags>, streams: StandardStreams): CliContext => {
   const environment = process.env
-  const facts = { environment, home: homedir(), superuser: process.getuid?.() === 0 }
+  const facts = {
+    environment,
+    superuser: process.getuid?.() === 0,
+    get home() {
+      return homedir()
+    },
+  }
   const root = resolve(flags.root ?? defaultRoot(facts))
   const driver = storageDriver(flags['storage-driver'] ?? environment.GANTRY_STORAGE_DRIVER)
-  const warn = (line: string): void => void process.stderr.write(`${line}\n`)
+  const interruption = createInterruption()
+  const warn = (line: string): void => streams.write('stderr', `${line}\n`)
   const engine = new Engine({
     root,
     runFolder: resolve(defaultRunFolder(facts, root)),
     ...(driver === undefined ? {} : { storageDriver: driver }),
     environment,
     // containers are Linux's: on other systems images are chosen for the Linux of the same processor
-    platform: hostPlatform({ arch: process.arch, platform: 'linux' }),
+    get platform() {
+      return hostPlatform({ arch: process.arch, platform: 'linux' })
+    },
     ...(flags['tls-verify'] === undefined ? {} : { tlsVerify: flags['tls-verify'] }),
     ...(flags['plain-http'] === undefined ? {} : { plainHttp: flags['plain-http'] }),
     userAgent: `gantry/${version} (${process.platform}; ${process.arch})`,
     onWarning: (message) => warn(`warning: ${message}`),
     askPassphrase: async (isNew) => {
-      if (!process.stdin.isTTY) return undefined
+      const { stdin, stderr } = streams
+      if (!stdin.isTTY) return undefined
       const { askPassphrase } = await import('./prompt.ts')
-      return await askPassphrase({ stdin: process.stdin, stderr: process.stderr, signal: controller.signal }, isNew)
+      return await askPassphrase({ stdin, stderr, signal: interruption.signal }, isNew)
     },
     selfCommand: [process.execPath, process.argv[1] ?? ''],
     now: () => new Date(),
   })
-  const interrupt = (): void => {
-    controller.abort(new GantryError('canceled', 'CANCELED', 'Canceled'))
-  }
-  process.once('SIGINT', interrupt)
-  process.once('SIGTERM', interrupt)
   return {
     engine,
     environment,
     folder: process.cwd(),
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    signal: controller.signal,
-    releaseSignals: () => {
+    get stdin() {
+      return streams.stdin
+    },
+    get stdout() {
+      return streams.stdout
+    },
+    get stderr() {
+      return streams.stderr
+    },
+    get signal() {
+      return interruption.signal
+    },
+    releaseSignals: interruption.release,
+    now: () => new Date(),
+    write: (text) => streams.write('stdout', text),
+    print: (line) => streams.write('stdout', `${line}\n`),
+    warn,
+  }
+}
+
+/** Ctrl-C and SIGTERM as a signal. Until a command asks for it, they end the process as they do any other. */
+const createInterruption = (): { readonly signal: AbortSignal; readonly release: () => void } => {
+  let controller: AbortController | undefined
+  const interrupt = (): void => controller?.abort(new GantryError('canceled', 'CANCELED', 'Canceled'))
+  return {
+    get signal() {
+      if (controller === undefined) {
+        controller = new AbortController()
+        process.once('SIGINT', interrupt)
+        process.once('SIGTERM', interrupt)
+      }
+      return controller.signal
+    },
+    release: () => {
       process.off('SIGINT', interrupt)
       process.off('SIGTERM', interrupt)
     },
-    now: () => new Date(),
-    print: (line) => void process.stdout.write(`${line}\n`),
-    warn,
   }
 }

@@ -1,5 +1,5 @@
 import type { CliContext } from './command.ts'
-import { reportError } from './report-error.ts'
+import { describeError } from './report-error.ts'
 
 /** Does something to each name, printing those that worked; a failure does not keep the others from being tried. Answers the exit status. */
 export const forEachName = async (
@@ -15,7 +15,7 @@ export const forEachName = async (
       context.print(name)
     } catch (error) {
       status = 1
-      reportError(error, false, command)
+      context.warn(describeError(error, false, command))
     }
   }
   return status

@@ -4,9 +4,14 @@ import { commandHelp, type CommandSpec } from './command.ts'
 import { findCommand, overview, similarCommands } from './commands.ts'
 import { createContext, globalFlags } from './context.ts'
 import { parseFlags } from './flags.ts'
-import { reportError } from './report-error.ts'
+import { describeError } from './report-error.ts'
+import { standardStreams } from './standard-streams.ts'
+
+export { isVerb } from './commands.ts'
 
 const usageError = (message: string, hint: string): GantryError => new GantryError('invalid_argument', 'USAGE', message, { hint })
+
+const streams = standardStreams()
 
 const main = async (words: readonly string[]): Promise<number> => {
   const global = parseFlags(globalFlags, words, true)
@@ -14,7 +19,7 @@ const main = async (words: readonly string[]): Promise<number> => {
   if (global.values.version === true) return await main(['version'])
   if (first === undefined || first === 'help' || (global.values.help === true && first === undefined)) {
     const topic = findCommand(global.args.slice(1))
-    process.stdout.write(`${topic === undefined ? overview() : commandHelp((await topic.load()).command)}\n`)
+    streams.write('stdout', `${topic === undefined ? overview() : commandHelp((await topic.load()).command)}\n`)
     return 0
   }
   const found = findCommand(global.args)
@@ -28,22 +33,21 @@ const main = async (words: readonly string[]): Promise<number> => {
   }
   const command = (await found.load()).command
   const failureStatus = command.failureStatus ?? 1
-  const controller = new AbortController()
   try {
     if (wantsHelp(command, found.rest)) {
-      process.stdout.write(`${commandHelp(command)}\n`)
+      streams.write('stdout', `${commandHelp(command)}\n`)
       return 0
     }
     const { values, args } = parseFlags(command.flags, found.rest, command.passThrough)
     const [least, most] = command.arity
     if (args.length < least || args.length > most)
       throw usageError(`'gantry ${found.name}' ${arityText(least, most)}`, `usage: gantry ${command.usage}`)
-    const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, controller)
+    const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, streams)
     await using _engine = context.engine
     return (await command.run(context, args, values)) ?? 0
   } catch (thrown) {
     const error = explainSystemError(thrown)
-    reportError(error, global.values.debug === true, found.name)
+    streams.write('stderr', `${describeError(error, global.values.debug === true, found.name)}\n`)
     return exitStatusOf(error, failureStatus)
   }
 }
@@ -81,20 +85,25 @@ const arityText = (least: number, most: number): string => {
 
 /** Called when nothing is left that could end the command: a mistake, which must not look like success. */
 const stuck = (): void => {
-  reportError(new Error('Cannot go on: nothing is left to wait for'), process.argv.includes('--debug'))
+  const error = new Error('Cannot go on: nothing is left to wait for')
+  streams.write('stderr', `${describeError(error, process.argv.includes('--debug'))}\n`)
   process.exitCode = 1
 }
 
-const start = async (): Promise<void> => {
+/** Runs a command line to its end and sets the exit status of the process. */
+export const start = async (words: readonly string[]): Promise<void> => {
   process.once('beforeExit', stuck)
   try {
-    process.exitCode = await main(process.argv.slice(2))
+    process.exitCode = await main(words)
   } catch (error) {
-    reportError(error, process.argv.includes('--debug'))
+    streams.write('stderr', `${describeError(error, words.includes('--debug'))}\n`)
     process.exitCode = exitStatusOf(error, 1)
   } finally {
     process.off('beforeExit', stuck)
   }
 }
 
-void start()
+/** Ends the process after `start`: at once, since taking everything in it apart takes milliseconds, if nothing is left to write. */
+export const leave = (): void => {
+  if (streams.isFlushed()) process.exit()
+}

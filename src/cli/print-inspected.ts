@@ -1,5 +1,5 @@
 import type { CliContext } from './command.ts'
-import { reportError } from './report-error.ts'
+import { describeError } from './report-error.ts'
 
 /** Prints what `inspect` finds of each name; a name that is not found is reported and does not hide the others. Answers the exit status. */
 export const printInspected = async (
@@ -15,10 +15,10 @@ export const printInspected = async (
       found.push(await inspect(name))
     } catch (error) {
       status = 1
-      reportError(error, false, 'inspect')
+      context.warn(describeError(error, false, 'inspect'))
     }
   }
   const { formatInspect } = await import('./render/format.ts')
-  context.stdout.write(formatInspect(format, found))
+  context.write(formatInspect(format, found))
   return status
 }

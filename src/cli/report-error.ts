@@ -1,7 +1,7 @@
 import { isGantryError, messageOf } from '../lib/errors.ts'
 
-/** Says on stderr what went wrong in one line and what to try in another; with `debug` the chain of causes. */
-export const reportError = (error: unknown, debug: boolean, command?: string): void => {
+/** Says what went wrong in one line and what to try in another; with `debug` the chain of causes. */
+export const describeError = (error: unknown, debug: boolean, command?: string): string => {
   const lines = [...excerptOf(error), `gantry${command === undefined ? '' : ` ${command}`}: ${messageOf(error)}`]
   if (isGantryError(error) && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
   if (debug) {
@@ -14,7 +14,7 @@ export const reportError = (error: unknown, debug: boolean, command?: string): v
       lines.push(`caused by: ${cause instanceof Error ? (cause.stack ?? cause.message) : messageOf(cause)}`)
   } else if (!isGantryError(error))
     lines.push('hint: this is a mistake in gantry; run again with --debug and report what it prints')
-  process.stderr.write(`${lines.join('\n')}\n`)
+  return lines.join('\n')
 }
 
 /** The lines of a Dockerfile that an error is about. */

@@ -14,13 +14,11 @@ export const printRows = async <R extends object>(
   if (format === undefined || format === 'table') {
     const { renderTable } = await import('./render/table.ts')
     const fields = Object.keys(columns) as (keyof R & string)[]
-    context.stdout.write(
+    context.write(
       renderTable([fields.map((field) => columns[field] ?? ''), ...rows.map((row) => fields.map((field) => String(row[field])))]),
     )
     return
   }
   const { formatRows } = await import('./render/format.ts')
-  context.stdout.write(
-    formatRows(format, rows as readonly Record<string, unknown>[], { ...columns, ...more } as Record<string, string>),
-  )
+  context.write(formatRows(format, rows as readonly Record<string, unknown>[], { ...columns, ...more } as Record<string, string>))
 }

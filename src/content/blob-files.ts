@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { opendir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import type { ByteStream } from '../lib/bytes.ts'
 import { GantryError, systemCode } from '../lib/errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -12,7 +12,8 @@ import { verified, verifyBytes } from './verify.ts'
 
 /** Where an OCI image layout keeps a blob (image-spec image-layout.md §Blobs). */
 export const blobPath = (folder: string, digest: Digest): string =>
-  join(folder, 'blobs', digestAlgorithm(digest), digestHex(digest))
+  // put together by hand: `images` does it for each, and join would take longer than stat
+  [folder, 'blobs', digestAlgorithm(digest), digestHex(digest)].join(sep)
 
 /** Bytes of a file, or undefined where there is none. */
 const sizeOf = (path: string): number | undefined => {

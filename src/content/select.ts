@@ -86,6 +86,18 @@ const select = async (
   throw missing ?? noPlatform(descriptor, index, options.platform)
 }
 
+/** Whether an image that was found at a root is what will be found there whatever else the source gets: nothing ranks before it. */
+export const isBestImage = async (
+  source: ContentSource,
+  root: Descriptor,
+  { descriptor }: { readonly descriptor: Descriptor },
+  options: PlatformOptions & Abortable = {},
+): Promise<boolean> => {
+  if (descriptor.digest === root.digest) return true
+  const read = await readManifest(source, root, options)
+  return read.kind === 'index' && candidatesOf(read.index, root, options)[0]?.digest === descriptor.digest
+}
+
 const isStrict = ({ fallback = false }: PlatformOptions): boolean => fallback === false
 
 const candidatesOf = (index: Index, descriptor: Descriptor, options: PlatformOptions): readonly Descriptor[] => {

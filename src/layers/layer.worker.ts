@@ -1,20 +1,18 @@
 import { GantryError, messageOf, systemCode } from '../lib/errors.ts'
 import { isDiskFull, fullReason } from '../lib/system-error.ts'
 import { serveJobs } from '../lib/worker.ts'
-import { commitLayer, ingest, type CommitJob, type IngestJob } from './ingest.ts'
+import { ingest, type IngestJob } from './ingest.ts'
 import type { MergeJob } from './merge-index.ts'
 import type { UnpackJob } from './unpack.ts'
 import type { VerifyJob } from './verify-layer.ts'
 
 /** The jobs of a layer store's workers. Taking in a layer is what has to start fast: the rest is loaded when it is asked for. */
-export type LayerJob = IngestJob | CommitJob | MergeJob | UnpackJob | VerifyJob
+export type LayerJob = IngestJob | MergeJob | UnpackJob | VerifyJob
 
 const run = async (job: LayerJob): Promise<unknown> => {
   switch (job.kind) {
     case 'ingest':
       return await ingest(job)
-    case 'commit':
-      return commitLayer(job, job.diffId)
     case 'merge':
       return (await import('./merge-index.ts')).mergeIndexes(job)
     case 'unpack':
@@ -29,7 +27,7 @@ const explain = (error: unknown, job: LayerJob): unknown => {
   const code = systemCode(error)
   if (error instanceof GantryError || code === undefined) return error
   const full = isDiskFull(error)
-  const verb = { ingest: 'add', commit: 'add', merge: 'index', unpack: 'unpack', verify: 'verify' }[job.kind]
+  const verb = { ingest: 'add', merge: 'index', unpack: 'unpack', verify: 'verify' }[job.kind]
   const reason = full ? fullReason(job.folder) : messageOf(error)
   return new GantryError(
     full ? 'resource_exhausted' : 'failed_precondition',

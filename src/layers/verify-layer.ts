@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { GantryError, isGantryError, systemCode } from '../lib/errors.ts'
+import { isGantryError, systemCode, type GantryError } from '../lib/errors.ts'
 import { TarParser } from '../lib/tar/parser.ts'
 import { chainIds } from '../oci/chain-id.ts'
 import { createDigester, digestAlgorithm, type ChainId, type DiffId } from '../oci/digest.ts'

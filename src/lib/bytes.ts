@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { GantryError } from './errors.ts'
 
 /** Bytes that flow: chunks of any size, read once. Returning early (`break`) releases what is behind it. */
@@ -27,12 +28,17 @@ export const collect = async (stream: ByteStream, limit: number, what = 'the dat
   return Buffer.concat(chunks, size)
 }
 
-const strict = new TextDecoder('utf-8', { fatal: true })
+/** Text of bytes that must be UTF-8, without a byte order mark. As a strict TextDecoder does, which takes longer to load. */
+const decode = (bytes: Uint8Array): string => {
+  if (!isUtf8(bytes)) throw new TypeError('it is not UTF-8')
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
+  return text.startsWith('\ufeff') ? text.slice(1) : text
+}
 
 /** JSON of untrusted bytes, as `unknown`; a syntax error or invalid UTF-8 is an `invalid_argument` error. `what` names it in that error. */
 export const parseJson = (bytes: Uint8Array | string, what: string): unknown => {
   try {
-    return JSON.parse(typeof bytes === 'string' ? bytes : strict.decode(bytes))
+    return JSON.parse(typeof bytes === 'string' ? bytes : decode(bytes))
   } catch (cause) {
     throw new GantryError('invalid_argument', 'JSON_INVALID', `Cannot parse ${what}: it is not valid JSON`, { cause })
   }

@@ -1,6 +1,4 @@
-import type SemVer from 'semver/classes/semver.js'
-import compareVersions from 'semver/functions/compare.js'
-import parseVersion from 'semver/functions/parse.js'
+import { compare as compareVersions, parse as parseVersion, type SemVer } from 'semver'
 
 /** Where a tag stands: `latest`, then plain versions, then versions with a suffix (`3.20-alpine`), then all that is no version. */
 type Group = 'latest' | 'version' | 'variant' | 'other'

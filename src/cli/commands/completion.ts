@@ -70,6 +70,6 @@ export const command = defineCommand({
       throw new GantryError('invalid_argument', 'USAGE', `Cannot complete for the shell "${shell}": it is not known`, {
         hint: 'bash, zsh and fish are',
       })
-    context.stdout.write(script)
+    context.write(script)
   },
 })

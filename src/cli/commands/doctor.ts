@@ -19,7 +19,7 @@ export const command = defineCommand({
     const status = findings.some((finding) => finding.status === 'missing') ? 1 : 0
     if (flags.format !== undefined) {
       const { formatRows } = await import('../render/format.ts')
-      context.stdout.write(formatRows(flags.format, findings as readonly (Finding & Record<string, unknown>)[], {}))
+      context.write(formatRows(flags.format, findings as readonly (Finding & Record<string, unknown>)[], {}))
       return status
     }
     const width = Math.max(...findings.map((finding) => finding.name.length)) + 2

@@ -12,11 +12,11 @@ export const command = defineCommand({
     const info = await systemInfo(context.engine, version)
     if (flags.format !== undefined) {
       const { formatRows } = await import('../render/format.ts')
-      context.stdout.write(formatRows(flags.format, [info as SystemInfo & Record<string, unknown>], {}))
+      context.write(formatRows(flags.format, [info as SystemInfo & Record<string, unknown>], {}))
       return
     }
     const { bytesSize } = await import('../render/units.ts')
-    context.stdout.write(
+    context.write(
       linesOf(info, bytesSize(info.MemTotal))
         .map((line) => ` ${line}\n`)
         .join(''),

@@ -1,6 +1,6 @@
 import { needOwnList, removeList } from '../../engine/manifests/manifest-list.ts'
 import { defineCommand } from '../command.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'manifest rm MANIFEST_LIST [MANIFEST_LIST...]',
@@ -15,7 +15,7 @@ export const command = defineCommand({
         await removeList(context.engine, await needOwnList(context.engine, name))
       } catch (error) {
         status = 1
-        reportError(error, false, 'manifest rm')
+        context.warn(describeError(error, false, 'manifest rm'))
       }
     }
     return status

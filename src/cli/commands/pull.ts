@@ -7,7 +7,7 @@ import { severalPlatforms } from '../platforms.ts'
 import { openProgress, openSuccessiveProgress } from '../progress.ts'
 import { pullingLine, statusLine } from '../pull-lines.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'pull [OPTIONS] NAME[:TAG|@DIGEST]',
@@ -77,7 +77,8 @@ const pullAll = async (context: CliContext, reference: Reference, { platforms, q
       changed ||= !result.upToDate
       if (!quiet) await progress.between(() => tell(context, result))
     },
-    onFailed: async (tagged, error) => await progress.between(() => reportError(error, false, `pull ${familiarString(tagged)}`)),
+    onFailed: async (tagged, error) =>
+      await progress.between(() => context.warn(describeError(error, false, `pull ${familiarString(tagged)}`))),
   })
   if (failed > 0) return 1
   if (!quiet) context.print(statusLine(!changed, reference))

@@ -14,7 +14,7 @@ import { compressionFlags, readCompression } from '../compression-flags.ts'
 import { onePlatform } from '../platforms.ts'
 import { openSuccessiveProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'push [OPTIONS] NAME[:TAG]',
@@ -61,7 +61,7 @@ export const command = defineCommand({
     let failures = 0
     if (all) {
       const onFailed = async (tagged: Reference, error: unknown): Promise<void> =>
-        await progress.between(() => reportError(error, false, `push ${familiarString(tagged)}`))
+        await progress.between(() => context.warn(describeError(error, false, `push ${familiarString(tagged)}`)))
       failures = (await pushAllTags(context.engine, text, { ...options, onPushed, onFailed })).failed
     } else await onPushed(await pushImage(context.engine, text, options))
     if (quiet) context.print(formatReference(all ? reference : withDefaultTag(reference)))

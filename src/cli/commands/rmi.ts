@@ -1,7 +1,7 @@
 import { collectUnused } from '../../engine/images/collect.ts'
 import { removeImage } from '../../engine/images/remove.ts'
 import { defineCommand } from '../command.ts'
-import { reportError } from '../report-error.ts'
+import { describeError } from '../report-error.ts'
 
 export const command = defineCommand({
   usage: 'rmi [OPTIONS] IMAGE [IMAGE...]',
@@ -24,7 +24,7 @@ export const command = defineCommand({
         context.print(`Deleted: ${removed.deleted}`)
       } catch (error) {
         failed = true
-        reportError(error, false, 'rmi')
+        context.warn(describeError(error, false, 'rmi'))
       }
     }
     // once for all of them

@@ -110,7 +110,7 @@ const printVerbose = async (context: CliContext, use: DiskUse, format: string | 
   }))
   if (format !== undefined) {
     const { formatRows } = await import('../render/format.ts')
-    context.stdout.write(formatRows(format, [{ Images: images, Containers: containers, Volumes: [], BuildCache: steps }], {}))
+    context.write(formatRows(format, [{ Images: images, Containers: containers, Volumes: [], BuildCache: steps }], {}))
     return
   }
   context.print('Images space usage:\n')

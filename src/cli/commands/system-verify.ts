@@ -45,7 +45,7 @@ unpacked are not compared: they are made again from the tars once they are remov
       if (remaining > 0 && !repair) context.warn("hint: 'gantry system verify --repair' brings again what it can")
     } else {
       const { formatRows } = await import('../render/format.ts')
-      context.stdout.write(formatRows(flags.format, repairs.map(rowOf), headings))
+      context.write(formatRows(flags.format, repairs.map(rowOf), headings))
     }
     return remaining > 0 ? 1 : 0
   },

@@ -1,11 +1,18 @@
-const narrow = /[\uff65-\uffdc]/
-const wide =
-  /[\p{Emoji_Presentation}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Bopomofo}\p{sc=Yi}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u
-const marks = /[\p{Mn}\p{Me}\p{Cf}]/u
 const ascii = /^[ -~]*$/
 
-const characterWidth = (character: string): number =>
-  marks.test(character) ? 0 : wide.test(character) && !narrow.test(character) ? 2 : 1
+// made when the first character that is not ASCII comes: to look up the properties takes milliseconds
+let patterns: { readonly narrow: RegExp; readonly wide: RegExp; readonly marks: RegExp } | undefined
+const unicode = (): NonNullable<typeof patterns> =>
+  (patterns ??= {
+    narrow: /[\uff65-\uffdc]/,
+    wide: /[\p{Emoji_Presentation}\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Bopomofo}\p{sc=Yi}\u3000-\u303e\uff01-\uff60\uffe0-\uffe6]/u,
+    marks: /[\p{Mn}\p{Me}\p{Cf}]/u,
+  })
+
+const characterWidth = (character: string): number => {
+  const { narrow, wide, marks } = unicode()
+  return marks.test(character) ? 0 : wide.test(character) && !narrow.test(character) ? 2 : 1
+}
 
 /** Columns that a text without control characters takes on a terminal: two for wide East Asian characters and emoji, none for marks. */
 export const displayWidth = (text: string): number => {
@@ -29,4 +36,7 @@ export const cutToWidth = (text: string, width: number): string => {
 }
 
 /** A text for one line of a terminal: control characters, which could move the cursor or end the line, become blanks. */
-export const printable = (text: string): string => text.replace(/\p{Cc}|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' ')
+export const printable = (text: string): string =>
+  // as \p{Cc} it would have to be looked up
+  // oxlint-disable-next-line no-control-regex
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, ' ')

@@ -1,6 +1,6 @@
-import type { NamedDescriptor } from '../../content/disk-store/disk-store.ts'
 import { readImage } from '../../content/image.ts'
-import type { Image } from '../../content/interfaces.ts'
+import type { DiskStore, Image, NamedDescriptor } from '../../content/interfaces.ts'
+import { isBestImage } from '../../content/select.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
@@ -14,6 +14,7 @@ import {
   type Reference,
 } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
+import { openKnownImages, type KnownImages } from './known-images.ts'
 
 /** An image in the local store: what names it, and its config for this machine's platform. */
 export interface LocalImage {
@@ -27,31 +28,51 @@ export interface LocalImage {
 }
 
 /** Every image of the store once, by target digest. An image whose manifest for this platform is missing or broken is left out. */
-export const localImages = async (engine: Engine): Promise<readonly LocalImage[]> => {
+export const localImages = async (engine: Engine, known = openKnownImages(engine)): Promise<readonly LocalImage[]> => {
   const store = await engine.content()
   const byTarget = new Map<Digest, { target: Descriptor; names: string[] }>()
   for (const named of await store.names()) {
-    const known = byTarget.get(named.descriptor.digest)
-    if (known === undefined) byTarget.set(named.descriptor.digest, { target: named.descriptor, names: namesOf(named) })
-    else known.names.push(...namesOf(named))
+    const entry = byTarget.get(named.descriptor.digest)
+    if (entry === undefined) byTarget.set(named.descriptor.digest, { target: named.descriptor, names: namesOf(named) })
+    else entry.names.push(...namesOf(named))
   }
+  for (const digest of known.images.keys()) if (!byTarget.has(digest)) known.images.delete(digest)
   const images: LocalImage[] = []
   for (const { target, names } of byTarget.values()) {
-    const image = await readLocal(engine, target)
+    const image = (await knownImage(store, known, target)) ?? (await readLocal(engine, known, target))
     if (image !== undefined) images.push({ target, names: names.toSorted(), id: image.manifest.config.digest, image })
   }
+  await known.save()
   return images
 }
 
 const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined ? [] : [named.name])
 
+/** An image that was verified before, if its blobs are still there. */
+const knownImage = async (store: DiskStore, { images }: KnownImages, target: Descriptor): Promise<Image | undefined> => {
+  const image = images.get(target.digest)
+  if (image === undefined) return undefined
+  const { descriptor, manifest } = image
+  const blobs = descriptor.digest === target.digest ? [target, manifest.config] : [target, descriptor, manifest.config]
+  for (const blob of blobs)
+    if (!(await store.has(blob))) {
+      images.delete(target.digest)
+      return undefined
+    }
+  return image
+}
+
 /** Absent, damaged, nonsense, or an artifact. */
 const notShown = new Set(['not_found', 'data_loss', 'invalid_argument', 'unsupported'])
 
-const readLocal = async (engine: Engine, target: Descriptor): Promise<Image | undefined> => {
+const readLocal = async (engine: Engine, known: KnownImages, target: Descriptor): Promise<Image | undefined> => {
   const store = await engine.content()
+  const options = { platform: engine.options.platform, fallback: 'any' } as const
   try {
-    return await readImage(store, target, { platform: engine.options.platform, fallback: 'any' })
+    const image = await readImage(store, target, options)
+    // of an index, a better image may come later
+    if (await isBestImage(store, target, image, options)) known.images.set(target.digest, image)
+    return image
   } catch (error) {
     if (isGantryError(error) && notShown.has(error.kind)) return undefined
     throw error

@@ -56,6 +56,7 @@ export const pullImage = async (engine: Engine, text: string, options: PullOptio
   await copy(source, sink, {
     from: target,
     to: name,
+    until: 'received',
     platform,
     fallback,
     sparse: 'keep',

@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { transform } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+
+/** Modules as one text, an object whose keys are their paths in the checkout and whose values are functions that define their exports. */
+export interface LinkedModules {
+  readonly code: string
+  readonly paths: readonly string[]
+}
+
+/**
+ * Puts a module and all that it imports into one text, in which each stays a function of its own. Such a function is called when
+ * something of its module is used for the first time, not when it is imported, and the modules of Node.js are loaded likewise: what a
+ * command does not reach is neither evaluated nor compiled. For modules that do nothing but define things, and that import and export
+ * by name. bin/gantry.cjs calls the functions.
+ */
+export const linkModules = async (entry: string): Promise<LinkedModules> => {
+  const texts = new Map<string, Promise<string>>()
+  const add = (path: string): void => {
+    if (texts.has(path)) return
+    const text = readModule(path)
+    texts.set(
+      path,
+      text.then(({ code, imports }) => {
+        for (const one of imports) add(one)
+        return code
+      }),
+    )
+  }
+  add(entry)
+  const functions: string[] = []
+  // grows while it is walked
+  for (const [path, code] of texts)
+    functions.push(`${JSON.stringify(path)}: ($exports, $load, $require, $bundle) => {\n'use strict'\n${await code}}`)
+  return { code: `({\n${functions.join(',\n')}\n})\n`, paths: [...texts.keys()] }
+}
+
+const readModule = async (path: string): Promise<{ readonly code: string; readonly imports: readonly string[] }> => {
+  const { code } = await transform(await readFile(join(root, path), 'utf8'), {
+    loader: 'ts',
+    format: 'cjs',
+    platform: 'node',
+    target: 'esnext',
+    define: { 'import.meta.url': '$bundle.url' },
+  })
+  const imports: string[] = []
+  const own = (specifier: string): string => {
+    const imported = posix.join(posix.dirname(path), specifier)
+    imports.push(imported)
+    return JSON.stringify(imported)
+  }
+  const linked = bindLazily(defineExports(code), own).replace(/\bimport\("([^"]+)"\)/g, (_, specifier: string) => {
+    const load = specifier.startsWith('.')
+      ? `$load(${own(specifier)})`
+      : `$bundle.namespace($require(${JSON.stringify(specifier)}))`
+    return `Promise.resolve().then(() => ${load})`
+  })
+  const odd = /\b__(?:export|toESM|toCommonJS|reExport)\b|\brequire\("\.|\bimport\(|\bimport_\w+\b(?! =|\(\))/.exec(linked)
+  if (odd !== null) throw new Error(`Cannot link "${path}": it must import and export by name (${odd[0]})`)
+  return { code: linked, imports }
+}
+
+/** What esbuild writes for exports, as getters on `exports` itself. */
+const defineExports = (code: string): string =>
+  code.replace(
+    /^var __[^]*?^var stdin_exports = \{\};\n(?:__export\(stdin_exports, (\{[^]*?^\})\);\n)?module\.exports = __toCommonJS\(stdin_exports\);\n/m,
+    (_, all: string | undefined) => (all === undefined ? '' : `$bundle.define($exports, ${all})\n`),
+  )
+
+/** Makes functions of the variables that hold imported modules. */
+const bindLazily = (code: string, own: (specifier: string) => string): string => {
+  const names: string[] = []
+  const bound = code.replace(/^var (import_\w+) = require\("([^"]+)"\);$/gm, (_, name: string, specifier: string) => {
+    names.push(name)
+    const load = specifier.startsWith('.') ? `$load(${own(specifier)})` : `$require(${JSON.stringify(specifier)})`
+    const loaded = name.replace('import', 'loaded')
+    return `let ${loaded}; const ${name} = () => (${loaded} ??= ${load})`
+  })
+  const isBound = (name: string): boolean => names.includes(name)
+  return bound
+    .replace(/\bnew (import_\w+)\.(\w+)/g, (use, name: string, member: string) =>
+      isBound(name) ? `new (${name}().${member})` : use,
+    )
+    .replace(/\b(import_\w+)\./g, (use, name: string) => (isBound(name) ? `${name}().` : use))
+}
