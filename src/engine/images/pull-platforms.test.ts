@@ -6,12 +6,14 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { parsePlatform } from '../../oci/platform.ts'
 import { randomImage, randomIndex } from '../../testing/random-image.ts'
 import { TestEngine } from '../test-engine.ts'
+import { listImages } from './list.ts'
 import { findImage } from './lookup.ts'
 import { platformImages, platformsHere } from './platforms.ts'
 import { pullAllTags } from './pull-all.ts'
 import { pullPlatforms } from './pull-platforms.ts'
 import { pullImage } from './pull.ts'
 import { removeImage } from './remove.ts'
+import { imageTrees } from './tree.ts'
 
 const host = { os: 'linux', architecture: 'amd64' }
 const platform = (text: string) => parsePlatform(text, host)
@@ -54,6 +56,14 @@ test('pullPlatforms() of all keeps the whole index, attestations too, and shows 
   const images = await platformImages(store, index)
   assert.equal(images.length, 3)
   assert.ok(images.every(({ image }) => image !== undefined))
+  const [tree] = await imageTrees(test.engine, await listImages(test.engine))
+  const sizes = images.map(({ image }) => [image?.descriptor, image?.manifest.config, ...(image?.manifest.layers ?? [])])
+  const sum = sizes.flat().reduce((total, blob) => total + (blob?.size ?? 0), index.size)
+  assert.equal(tree?.contentSize, sum, 'attestations are not counted')
+  assert.deepEqual(
+    tree?.platforms.map(({ isHere }) => isHere),
+    [true, true, true],
+  )
   let blobs = 0
   for await (const _ of store.list()) blobs++
   // index, 3 images of manifest, config and layer, attestation with config and statement
