@@ -53,6 +53,7 @@ const tools: Readonly<Record<string, Entry>> = {
 
 const others: Readonly<Record<string, Entry>> = {
   'builder prune': ['Forget cached steps of builds', () => import('./commands/builder-prune.ts')],
+  completion: ['Print a script that completes command lines in a shell', () => import('./commands/completion.ts')],
   doctor: ['Say what this machine offers and what is missing', () => import('./commands/doctor.ts')],
   'hub serve': ['Serve a registry', () => import('./commands/hub-serve.ts')],
   login: ['Log in to a registry', () => import('./commands/login.ts')],
@@ -64,8 +65,9 @@ const others: Readonly<Record<string, Entry>> = {
   version: ['Show the version', () => import('./commands/version.ts')],
 }
 
-/** Forms with a noun that are more than another name. */
-const nouns: Readonly<Record<string, Entry>> = {
+/** What the overview does not list: forms with a noun that are more than another name, and what shells ask. */
+const unlisted: Readonly<Record<string, Entry>> = {
+  __complete: ['Say what may come next in a command line', () => import('./commands/complete.ts')],
   'image inspect': ['Show everything about images as JSON', () => import('./commands/image-inspect.ts')],
 }
 
@@ -98,7 +100,7 @@ const aliases: Readonly<Record<string, string>> = {
   'container stop': 'stop',
 }
 
-const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others, ...nouns }
+const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...containers, ...others, ...unlisted }
 
 /** Finds the command that the words start with; answers its name, how to load it, and the words after it. */
 export const findCommand = (
@@ -113,6 +115,12 @@ export const findCommand = (
   }
   return undefined
 }
+
+/** Every way to write a command, in one word or two, with its summary. */
+export const commandForms = (): readonly (readonly [words: string, summary: string])[] => [
+  ...Object.entries(all).map(([name, [summary]]) => [name, summary] as const),
+  ...Object.entries(aliases).map(([words, name]) => [words, all[name]?.[0] ?? ''] as const),
+]
 
 /** Whether a word is a command, or the first of one's words. */
 export const isVerb = (word: string): boolean =>

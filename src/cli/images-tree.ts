@@ -12,7 +12,7 @@ const headings = ['IMAGE', 'ID', 'DISK USAGE', 'CONTENT SIZE', 'EXTRA'] as const
 /** `images --tree`: each image with its platforms, those that are not here too. */
 export const printImageTree = async (context: CliContext, images: readonly ListedImage[], full: boolean): Promise<void> => {
   const trees = await imageTrees(context.engine, images)
-  context.stdout.write(renderTable([headings, ...trees.flatMap((tree) => rowsOf(tree, full))]))
+  context.write(renderTable([headings, ...trees.flatMap((tree) => rowsOf(tree, full))]))
 }
 
 type Row = readonly string[]

@@ -16,7 +16,7 @@ export const listRepositories = async (
   registry: string,
   { limit, filters = [], signal }: CatalogOptions = {},
 ): Promise<readonly string[]> => {
-  const domain = registry.replace(/^https?:\/\//, '').replace(/\/$/, '')
+  const domain = registryHost(registry)
   const abortable = signal === undefined ? {} : { signal }
   const globs = filters.map((text) => (hasWildcard(text) ? parseGlob(text, true) : undefined) ?? text)
   const names = await namesOf(engine, domain, {
@@ -28,6 +28,9 @@ export const listRepositories = async (
     globs.every((glob) => (typeof glob === 'string' ? name.includes(glob) : matchGlob(glob, name)))
   return names.filter(fits).slice(0, limit)
 }
+
+/** What users type for a registry, a URL perhaps, as `HOST[:PORT]`. */
+export const registryHost = (text: string): string => text.replace(/^https?:\/\//, '').replace(/\/$/, '')
 
 const namesOf = async (
   engine: Engine,

@@ -66,7 +66,7 @@ export interface RawManifest {
  * blob is not repeated once its stream has been read from.
  */
 export interface RemoteRepository
-  extends ImageSource, ImageSink, MountingSink, ResumableSink, WholeSink, TagLister, ReferrerLister {
+  extends ImageSource, ImageSink, MountingSink, ResumableSink, WholeSink, TagLister, PushTimes, ReferrerLister {
   /** `docker.io` or `host:port`. */
   readonly domain: string
   readonly path: string

@@ -9,7 +9,7 @@ import { isIndexType, isManifestType } from '../oci/media-type.ts'
 import { hasBlob, openBlob } from './blobs.ts'
 import { createContext, purpose, type RepositoryContext } from './context.ts'
 import { answerDetail } from './failure.ts'
-import type { PushTimes, RawManifest, RemoteRepository, RepositoryOptions } from './interfaces.ts'
+import type { RawManifest, RemoteRepository, RepositoryOptions } from './interfaces.ts'
 import { findManifest, getManifest, headManifest, putManifest, removeManifest } from './manifests.ts'
 import { mountBlob } from './mount.ts'
 import { listPages, listStrings, pageSize } from './pages.ts'
@@ -25,7 +25,7 @@ const isManifest = ({ mediaType }: Descriptor): boolean => isManifestType(mediaT
 const cacheLimit = 16 * 1024 * 1024
 
 /** A repository of a registry as a source and a sink. */
-export class Repository implements RemoteRepository, PushTimes {
+export class Repository implements RemoteRepository {
   readonly domain: string
   readonly path: string
   readonly manifestsAreWhole = true

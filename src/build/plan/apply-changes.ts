@@ -30,6 +30,7 @@ export const applyChanges = async (
   platform: Platform,
 ): Promise<ExecutionConfig> => {
   if (changes.length === 0) return config
+  for (const change of changes) checkAllowed(/^\s*(\S*)/.exec(change)?.[1] ?? '')
   const dockerfile = parseDockerfile(['FROM scratch', ...changes].join('\n'), '--change')
   const context = createVertex({ kind: 'context' }, [], { label: 'context' })
   const stage: StageContext = {
@@ -54,15 +55,20 @@ export const applyChanges = async (
     cmdSet: false,
   }
   for (const instruction of dockerfile.stages.flatMap((one) => one.instructions)) {
-    if (!allowed.has(instruction.kind))
-      throw new GantryError(
-        'invalid_argument',
-        'CHANGE_INVALID',
-        `Cannot apply a change: ${instruction.kind.toUpperCase()} is not a valid change command`,
-        { hint: `${[...allowed].join(', ').toUpperCase()} are` },
-      )
+    // one text may hold several lines
+    checkAllowed(instruction.kind)
     const before = state
     state = await atSourceAsync(instruction.range, async () => await applyInstruction(before, stage, instruction))
   }
   return state.config
+}
+
+const checkAllowed = (instruction: string): void => {
+  if (allowed.has(instruction.toLowerCase())) return
+  throw new GantryError(
+    'invalid_argument',
+    'CHANGE_INVALID',
+    `Cannot apply a change: ${instruction.toUpperCase().slice(0, 100)} is not a valid change command`,
+    { hint: `${[...allowed].join(', ').toUpperCase()} are` },
+  )
 }

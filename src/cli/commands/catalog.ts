@@ -1,4 +1,4 @@
-import { listRepositories } from '../../engine/catalog.ts'
+import { listRepositories, registryHost } from '../../engine/catalog.ts'
 import { defineCommand } from '../command.ts'
 import { wholeNumber } from '../numbers.ts'
 import { registryFlags } from '../registry-flags.ts'
@@ -29,7 +29,7 @@ export const command = defineCommand({
     })
     if (flags.format === undefined) for (const name of names) context.print(name)
     else {
-      const rows = names.map((name) => ({ Name: name, Repository: `${registry}/${name}` }))
+      const rows = names.map((name) => ({ Name: name, Repository: `${registryHost(registry)}/${name}` }))
       await printRows(context, rows, { Name: 'NAME', Repository: 'REPOSITORY' }, flags.format)
     }
   },

@@ -4,7 +4,7 @@ import type { PullResult } from '../../engine/images/pull.ts'
 import { familiarString, formatReference, parseReference, type Reference } from '../../oci/reference.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
-import { openProgress } from '../progress.ts'
+import { openProgress, openSuccessiveProgress } from '../progress.ts'
 import { pullingLine, statusLine } from '../pull-lines.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 import { describeError } from '../report-error.ts'
@@ -65,7 +65,7 @@ interface PullAllFlags {
 /** Every tag of a repository; a tag that fails is reported when it does. */
 const pullAll = async (context: CliContext, reference: Reference, { platforms, quiet, progress: mode }: PullAllFlags) => {
   let changed = false
-  await using progress = await openProgress(context, quiet ? 'quiet' : mode, 'pull')
+  await using progress = await openSuccessiveProgress(context, quiet ? 'quiet' : mode, 'pull')
   const { failed } = await pullAllTags(context.engine, familiarString(reference), {
     signal: context.signal,
     platforms,
@@ -73,13 +73,13 @@ const pullAll = async (context: CliContext, reference: Reference, { platforms, q
       if (event.kind === 'resolved' && !quiet) context.print(pullingLine(parseReference(event.reference)))
       progress.copy(event)
     },
-    onPulled: (result) => {
+    onPulled: async (result) => {
       changed ||= !result.upToDate
-      if (!quiet) tell(context, result)
+      if (!quiet) await progress.between(() => tell(context, result))
     },
-    onFailed: (tagged, error) => context.warn(describeError(error, false, `pull ${familiarString(tagged)}`)),
+    onFailed: async (tagged, error) =>
+      await progress.between(() => context.warn(describeError(error, false, `pull ${familiarString(tagged)}`))),
   })
-  await progress.close()
   if (failed > 0) return 1
   if (!quiet) context.print(statusLine(!changed, reference))
   context.print(formatReference(reference))

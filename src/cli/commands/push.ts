@@ -1,11 +1,18 @@
 import { untaggedReference } from '../../engine/images/pull-all.ts'
 import { pushAllTags } from '../../engine/images/push-all.ts'
 import { pushImage, type PushOptions, type PushResult } from '../../engine/images/push.ts'
-import { familiarString, formatReference, parseReference, repositoryName, withDefaultTag } from '../../oci/reference.ts'
+import {
+  familiarString,
+  formatReference,
+  parseReference,
+  repositoryName,
+  withDefaultTag,
+  type Reference,
+} from '../../oci/reference.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { compressionFlags, readCompression } from '../compression-flags.ts'
 import { onePlatform } from '../platforms.ts'
-import { openProgress } from '../progress.ts'
+import { openSuccessiveProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 import { describeError } from '../report-error.ts'
 
@@ -37,10 +44,10 @@ export const command = defineCommand({
     const quiet = flags.quiet === true
     const reference = all ? untaggedReference(text) : parseReference(text)
     if (!quiet) {
-      if (!all && reference.tag === undefined) context.print('Using default tag: latest')
+      if (!all && reference.tag === undefined && reference.digest === undefined) context.print('Using default tag: latest')
       context.print(`The push refers to repository [${repositoryName(reference)}]`)
     }
-    await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'push')
+    await using progress = await openSuccessiveProgress(context, quiet ? 'quiet' : flags.progress, 'push')
     const options: PushOptions = {
       ...readCompression(flags),
       signal: context.signal,
@@ -48,22 +55,17 @@ export const command = defineCommand({
       onEvent: (event) => progress.copy(event),
       ...onePlatform(context, flags.platform),
     }
-    if (!all) {
-      const result = await pushImage(context.engine, text, options)
-      await progress.close()
-      if (quiet) context.print(formatReference(withDefaultTag(reference)))
-      else tell(context, result)
-      return 0
+    const onPushed = async (result: PushResult): Promise<void> => {
+      if (!quiet) await progress.between(() => tell(context, result))
     }
-    const { failed } = await pushAllTags(context.engine, text, {
-      ...options,
-      onPushed: (result) => {
-        if (!quiet) tell(context, result)
-      },
-      onFailed: (tagged, error) => context.warn(describeError(error, false, `push ${familiarString(tagged)}`)),
-    })
-    if (quiet) context.print(formatReference(reference))
-    return failed > 0 ? 1 : 0
+    let failures = 0
+    if (all) {
+      const onFailed = async (tagged: Reference, error: unknown): Promise<void> =>
+        await progress.between(() => context.warn(describeError(error, false, `push ${familiarString(tagged)}`)))
+      failures = (await pushAllTags(context.engine, text, { ...options, onPushed, onFailed })).failed
+    } else await onPushed(await pushImage(context.engine, text, options))
+    if (quiet) context.print(formatReference(all ? reference : withDefaultTag(reference)))
+    return failures > 0 ? 1 : 0
   },
 })
 

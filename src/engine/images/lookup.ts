@@ -5,7 +5,14 @@ import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
 import { isIndexType } from '../../oci/media-type.ts'
-import { familiarString, formatReference, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
+import {
+  familiarString,
+  formatReference,
+  parseReference,
+  withDefaultTag,
+  withDigest,
+  type Reference,
+} from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
 import { openKnownImages, type KnownImages } from './known-images.ts'
 
@@ -115,11 +122,13 @@ const find = async (engine: Engine, text: string): Promise<FoundImage> => {
   }
   const reference = parseOrUndefined(text)
   if (reference?.digest !== undefined) {
+    const { digest } = reference
     const found = images.find(
-      (image) => image.target.digest === reference.digest && image.names.some((name) => sameRepository(name, reference)),
+      (image) => image.target.digest === digest && image.names.some((name) => sameRepository(name, reference)),
     )
     if (found === undefined) throw notFound(text)
-    return found
+    const name = formatReference(withDigest(reference, digest))
+    return found.names.includes(name) ? { ...found, name } : found
   }
   if (reference !== undefined) {
     const name = formatReference(withDefaultTag(reference))

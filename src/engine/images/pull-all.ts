@@ -5,10 +5,10 @@ import { pullPlatforms, type PullPlatformsOptions } from './pull-platforms.ts'
 import type { PullResult } from './pull.ts'
 
 export interface PullAllOptions extends PullPlatformsOptions {
-  /** Called after each tag, in the order of the registry. */
-  readonly onPulled?: (result: PullResult) => void
+  /** Called after each tag, in the order of the registry, before the next is begun. */
+  readonly onPulled?: (result: PullResult) => Promise<void> | void
   /** Called for each tag that could not be pulled; the others are tried all the same. */
-  readonly onFailed?: (reference: Reference, error: unknown) => void
+  readonly onFailed?: (reference: Reference, error: unknown) => Promise<void> | void
 }
 
 /** Downloads every tag of a repository. Answers how many were pulled and how many were not. */
@@ -26,13 +26,16 @@ export const pullAllTags = async (
   for (const tag of tags) {
     throwIfAborted(options.signal)
     const tagged = withTag(reference, tag)
+    let result
     try {
-      onPulled?.(await pullPlatforms(engine, familiarString(tagged), options))
-      pulled++
+      result = await pullPlatforms(engine, familiarString(tagged), options)
     } catch (error) {
       throwIfAborted(options.signal)
-      onFailed?.(tagged, error)
+      await onFailed?.(tagged, error)
+      continue
     }
+    await onPulled?.(result)
+    pulled++
   }
   return { pulled, failed: tags.length - pulled }
 }

@@ -6,11 +6,14 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { parsePlatform } from '../../oci/platform.ts'
 import { randomImage, randomIndex } from '../../testing/random-image.ts'
 import { TestEngine } from '../test-engine.ts'
+import { listImages } from './list.ts'
 import { findImage } from './lookup.ts'
 import { platformImages, platformsHere } from './platforms.ts'
 import { pullAllTags } from './pull-all.ts'
 import { pullPlatforms } from './pull-platforms.ts'
 import { pullImage } from './pull.ts'
+import { removeImage } from './remove.ts'
+import { imageTrees } from './tree.ts'
 
 const host = { os: 'linux', architecture: 'amd64' }
 const platform = (text: string) => parsePlatform(text, host)
@@ -53,6 +56,14 @@ test('pullPlatforms() of all keeps the whole index, attestations too, and shows 
   const images = await platformImages(store, index)
   assert.equal(images.length, 3)
   assert.ok(images.every(({ image }) => image !== undefined))
+  const [tree] = await imageTrees(test.engine, await listImages(test.engine))
+  const sizes = images.map(({ image }) => [image?.descriptor, image?.manifest.config, ...(image?.manifest.layers ?? [])])
+  const sum = sizes.flat().reduce((total, blob) => total + (blob?.size ?? 0), index.size)
+  assert.equal(tree?.contentSize, sum, 'attestations are not counted')
+  assert.deepEqual(
+    tree?.platforms.map(({ isHere }) => isHere),
+    [true, true, true],
+  )
   let blobs = 0
   for await (const _ of store.list()) blobs++
   // index, 3 images of manifest, config and layer, attestation with config and statement
@@ -114,8 +125,8 @@ test('pullAllTags() pulls every tag, and one that fails does not hide the others
   const [pulled, failed, resolved]: [string[], string[], string[]] = [[], [], []]
   const result = await pullAllTags(test.engine, test.name('app'), {
     onEvent: (event: CopyEvent) => event.kind === 'resolved' && resolved.push(event.reference),
-    onPulled: ({ reference }) => pulled.push(reference.tag ?? ''),
-    onFailed: ({ tag = '' }, error) => failed.push(`${tag} ${isGantryError(error) ? error.code : ''}`),
+    onPulled: ({ reference }) => void pulled.push(reference.tag ?? ''),
+    onFailed: ({ tag = '' }, error) => void failed.push(`${tag} ${isGantryError(error) ? error.code : ''}`),
   })
   assert.deepEqual(result, { pulled: 3, failed: 1 })
   assert.deepEqual(pulled, ['1.0', '1.1', 'latest'])
@@ -126,4 +137,15 @@ test('pullAllTags() pulls every tag, and one that fails does not hide the others
       (await rejects(pullAllTags(test.engine, test.name(text)), 'TAG_WITH_ALL_TAGS')).message,
       /^tag can't be used with/,
     )
+})
+
+test('a name by digest is removed without the tags of the same image', async () => {
+  await using test = await TestEngine.start()
+  const { digest } = await test.publish('app', ['1'], async (sink) => await randomImage(sink, small))
+  await pullImage(test.engine, test.name('app:1'))
+  await pullImage(test.engine, `${test.name('app')}@${digest}`)
+  assert.deepEqual(await removeImage(test.engine, `${test.name('app')}@${digest}`), {
+    untagged: [`${test.name('app')}@${digest}`],
+  })
+  assert.deepEqual((await findImage(test.engine, test.name('app:1'))).names, [test.name('app:1')])
 })

@@ -5,9 +5,10 @@ import { untaggedReference } from './pull-all.ts'
 import { pushImage, type PushOptions, type PushResult } from './push.ts'
 
 export interface PushAllOptions extends PushOptions {
-  readonly onPushed?: (result: PushResult) => void
+  /** Called after each tag, before the next is begun. */
+  readonly onPushed?: (result: PushResult) => Promise<void> | void
   /** Called for each tag that could not be pushed; the others are tried all the same. */
-  readonly onFailed?: (reference: Reference, error: unknown) => void
+  readonly onFailed?: (reference: Reference, error: unknown) => Promise<void> | void
 }
 
 /** Uploads every local tag of a repository, in the order of the tags. Answers how many were pushed and how many were not. */
@@ -21,13 +22,16 @@ export const pushAllTags = async (
   let pushed = 0
   for (const one of tagged) {
     throwIfAborted(options.signal)
+    let result
     try {
-      onPushed?.(await pushImage(engine, familiarString(one), options))
-      pushed++
+      result = await pushImage(engine, familiarString(one), options)
     } catch (error) {
       throwIfAborted(options.signal)
-      onFailed?.(one, error)
+      await onFailed?.(one, error)
+      continue
     }
+    await onPushed?.(result)
+    pushed++
   }
   return { pushed, failed: tagged.length - pushed }
 }

@@ -100,11 +100,17 @@ test('pushAllTags() pushes every tag of the repository, and one that fails does 
   )
   const [pushed, failed]: [string[], string[]] = [[], []]
   const result = await pushAllTags(test.engine, `${registry.host}/app`, {
-    onPushed: ({ reference }) => pushed.push(reference.tag ?? ''),
-    onFailed: ({ tag = '' }) => failed.push(tag),
+    onPushed: ({ reference }) => void pushed.push(reference.tag ?? ''),
+    onFailed: ({ tag = '' }) => void failed.push(tag),
   })
   assert.deepEqual([result, pushed, failed], [{ pushed: 2, failed: 1 }, ['1', '3'], ['2']])
   const none = await rejects(pushAllTags(test.engine, `${registry.host}/none`), 'NO_SUCH_IMAGE')
   assert.match(none.message, /^An image does not exist locally with the tag: /)
   await rejects(pushAllTags(test.engine, `${registry.host}/app:1`), 'TAG_WITH_ALL_TAGS')
+})
+
+test('pushImage() refuses a digest, as docker does', async () => {
+  await using test = await TestEngine.start()
+  const { message } = await rejects(pushImage(test.engine, `${test.name('app')}@sha256:${'0'.repeat(64)}`), 'PUSH_WITH_DIGEST')
+  assert.match(message, /cannot push a digest reference$/)
 })

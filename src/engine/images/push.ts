@@ -33,6 +33,10 @@ export interface PushResult {
 /** Uploads a local image under its own name: blobs that the registry lacks, then manifests, then the tag. */
 export const pushImage = async (engine: Engine, text: string, options: PushOptions = {}): Promise<PushResult> => {
   const reference = withDefaultTag(parseReference(text))
+  if (reference.digest !== undefined)
+    throw new GantryError('invalid_argument', 'PUSH_WITH_DIGEST', `Cannot push "${text}": cannot push a digest reference`, {
+      hint: `push it by a tag: gantry tag ${text} ${familiarName(reference)}:TAG`,
+    })
   const name = formatReference(reference)
   const store = await engine.content()
   await using _lease = await store.lease()

@@ -4,7 +4,7 @@ import { mapConcurrent } from '../../lib/concurrency.ts'
 import { GantryError, isGantryError, messageOf } from '../../lib/errors.ts'
 import { familiarName, parseReference, type Reference } from '../../oci/reference.ts'
 import { newestFirst } from '../../oci/tag-order.ts'
-import type { PushTimes, RegistryClient, RemoteRepository } from '../../remote/interfaces.ts'
+import type { RegistryClient, RemoteRepository } from '../../remote/interfaces.ts'
 import type { Engine } from '../engine.ts'
 import { tagDetails, type TagDetails } from './tag-details.ts'
 
@@ -122,19 +122,15 @@ const withDetails = async (
   })
 }
 
-const tellsPushTimes = (repository: object): repository is PushTimes => 'pushed' in repository
-
 const withPushTimes = async (
   repository: RemoteRepository,
   tags: readonly ListedTag[],
   options: Abortable,
 ): Promise<readonly ListedTag[]> => {
-  const timed = tellsPushTimes(repository)
-    ? await mapConcurrent(tags, concurrency, async (listed): Promise<ListedTag> => {
-        const pushed = await repository.pushed(listed.tag, options)
-        return pushed === undefined ? listed : { ...listed, pushed }
-      })
-    : tags
+  const timed = await mapConcurrent(tags, concurrency, async (listed): Promise<ListedTag> => {
+    const pushed = await repository.pushed(listed.tag, options)
+    return pushed === undefined ? listed : { ...listed, pushed }
+  })
   if (timed.length === 0 || timed.some(({ pushed }) => pushed !== undefined)) return timed
   throw new GantryError('unsupported', 'NO_PUSH_TIMES', `Cannot sort by push time: "${repository.domain}" does not tell it`, {
     hint: 'use --sort created, or --sort version',

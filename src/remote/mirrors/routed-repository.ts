@@ -122,6 +122,10 @@ export class RoutedRepository implements RemoteRepository {
     return await (await this.#own()).tags(options)
   }
 
+  async pushed(tag: string, options?: Abortable): Promise<Date | undefined> {
+    return await (await this.#own()).pushed(tag, options)
+  }
+
   async referrers(subject: Digest, options?: Abortable & { readonly artifactType?: string }): Promise<readonly Descriptor[]> {
     return await (await this.#own()).referrers(subject, options)
   }
