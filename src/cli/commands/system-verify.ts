@@ -78,7 +78,7 @@ const showProgress = (context: CliContext): { readonly update: (progress: Progre
   if (!context.stderr.isTTY) return { update: () => undefined, end: () => undefined }
   let shown = -1
   const update = ({ done, total }: Progress): void => {
-    const percent = total === 0 ? 100 : Math.floor((done / total) * 100)
+    const percent = total === 0 ? 100 : Math.min(100, Math.floor((done / total) * 100))
     if (percent === shown) return
     shown = percent
     context.stderr.write(`\r\u001B[KVerifying ${percent}% of ${(total / 1e6).toFixed(1)}MB`)

@@ -108,15 +108,17 @@ class Verification {
   async plan(): Promise<void> {
     const [store, layers] = await Promise.all([this.#engine.content(), this.#engine.layers()])
     const all = this.#options.images === undefined
-    for await (const { digest, size } of store.list()) {
-      if (!all && !this.#before.blobs.has(digest)) continue
-      this.#blobList.push(digest)
-      this.#total += size
-    }
+    const tars = new Set<string>()
     for await (const id of layers.list()) {
       if (!all && !this.#before.layers.has(id)) continue
       this.#layerList.push(id)
       this.#total += await this.#tarSize(id)
+      tars.add(fileOf((await layers.tarFile(id)) ?? id))
+    }
+    for await (const { digest, size } of store.list()) {
+      if (!all && !this.#before.blobs.has(digest)) continue
+      this.#blobList.push(digest)
+      if (!tars.has(fileOf(blobPath(store.folder, digest)))) this.#total += size
     }
   }
 
@@ -157,10 +159,9 @@ class Verification {
       const path = blobPath(folder, digest)
       const size = blobSize(folder, digest)
       if (size === undefined) return
-      if (!this.#right.has(fileOf(path))) {
-        const actual = await digester.digest({ path, algorithm: digestAlgorithm(digest) })
-        if (actual !== undefined && actual !== digest) this.#blobs.set(digest, `its ${size} bytes have the digest "${actual}"`)
-      }
+      if (this.#right.has(fileOf(path))) return
+      const actual = await digester.digest({ path, algorithm: digestAlgorithm(digest) })
+      if (actual !== undefined && actual !== digest) this.#blobs.set(digest, `its ${size} bytes have the digest "${actual}"`)
       this.#progress(size)
     })
   }
