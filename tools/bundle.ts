@@ -20,8 +20,7 @@ const common: BuildOptions = {
  * large file starts several times faster than a hundred small ones.
  */
 export const bundle = async (folder: string): Promise<void> => {
-  const workers = globSync('src/**/*.worker.ts', { cwd: root })
-  const entryPoints = { main: 'src/cli/main.ts', ...Object.fromEntries(workers.map((path) => [basename(path, '.ts'), path])) }
+  const entryPoints = { main: 'src/cli/main.ts', ...workers() }
   await build({
     ...common,
     entryPoints,
@@ -36,8 +35,18 @@ export const bundle = async (folder: string): Promise<void> => {
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n')
 }
 
-/** Bundles the library's entry points, which share what they have in common. */
+/** The workers by the names that workerUrl() looks for. */
+const workers = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(globSync('src/**/*.worker.ts', { cwd: root }).map((path) => [basename(path, '.ts'), path]))
+
+/** Bundles the library's entry points, which share what they have in common, and the workers beside them. */
 export const bundleLibrary = async (folder: string): Promise<void> => {
-  const entryPoints = { index: 'src/engine/index.ts', oci: 'src/oci/index.ts' }
+  const entryPoints = {
+    index: 'src/engine/index.ts',
+    oci: 'src/oci/index.ts',
+    content: 'src/content/index.ts',
+    remote: 'src/remote/index.ts',
+    ...workers(),
+  }
   await build({ ...common, entryPoints, outdir: folder, splitting: true })
 }

@@ -4,6 +4,7 @@ import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
+import type { CredentialSource } from '../remote/interfaces.ts'
 import type { RuntimeTools } from '../runtime/detect-runtime.ts'
 
 /** Where and as whom the engine works; everything that it would otherwise read from the process. */
@@ -16,6 +17,8 @@ export interface EngineOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The platform that images are chosen for when none is asked for. */
   readonly platform: Platform
+  /** Default: those of docker and podman, found by the environment. */
+  readonly credentials?: CredentialSource
   readonly tlsVerify?: boolean
   readonly plainHttp?: boolean
   readonly userAgent?: string
@@ -61,7 +64,7 @@ export class Engine implements AsyncDisposable {
       const { createRegistryClient, createCredentialStore } = await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
-        credentials: createCredentialStore(options.environment),
+        credentials: options.credentials ?? createCredentialStore(options.environment),
         environment: options.environment,
         ...(options.tlsVerify === undefined ? {} : { tlsVerify: options.tlsVerify }),
         ...(options.plainHttp === undefined ? {} : { plainHttp: options.plainHttp }),
