@@ -32,6 +32,8 @@ export const loadImages = async (
   const layers = await engine.layers()
   const loaded: LoadedImage[] = []
   for (const { descriptor, name } of await archive.images()) {
+    // what refers to an image lies beside it without a name, and is none
+    if (name === undefined && descriptor.artifactType !== undefined) continue
     const choice = platform === undefined ? ({ platform: engine.options.platform, fallback: 'any' } as const) : { platform }
     const image = await readImage(archive, descriptor, choice)
     await copy(archive, unpackingSink(store, layers, image), {
