@@ -4,6 +4,7 @@ import { readImage } from '../../content/image.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Engine } from '../engine.ts'
+import { linkingSink } from './linking-sink.ts'
 import { unpackingSink } from './unpacking-sink.ts'
 import { unpackImage } from './unpack.ts'
 
@@ -26,7 +27,8 @@ export const loadImages = async (
   const loaded: LoadedImage[] = []
   for (const { descriptor, name } of await archive.images()) {
     const image = await readImage(archive, descriptor, { platform: engine.options.platform, fallback: 'any' })
-    await copy(archive, unpackingSink(store, layers, image), {
+    const sink = linkingSink(unpackingSink(store, layers, image), store, layers, image)
+    await copy(archive, sink, {
       from: descriptor,
       to: name ?? descriptor.digest,
       platform: 'all',

@@ -1,5 +1,5 @@
 import { copy } from '../../content/copy.ts'
-import type { CopyEvent } from '../../content/interfaces.ts'
+import type { CopyEvent, Image } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
@@ -25,7 +25,7 @@ export interface PushResult {
 }
 
 /** Blobs under way at a time: a registry takes as long for a small one as for its rights, its file and its answer. */
-const uploads = 8
+const uploads = 16
 
 /** Uploads a local image under its own name: blobs that the registry lacks, then manifests, then the tag. */
 export const pushImage = async (engine: Engine, text: string, options: PushOptions = {}): Promise<PushResult> => {
@@ -52,8 +52,8 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
   await using _lease = await store.lease()
   const target = await compressImage(engine, found.target, found.image, options)
   const repository = (await engine.registry()).repository(reference, {
-    mountFrom: await mountCandidates(
-      images.flatMap((image) => image.names),
+    mountFrom: mountCandidates(
+      images.filter((other) => shareLayers(other.image, found.image)).flatMap((other) => other.names),
       reference,
     ),
   })
@@ -70,8 +70,13 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
   return { reference, target }
 }
 
+const shareLayers = (one: Image, other: Image): boolean => {
+  const digests = new Set(one.manifest.layers.map(({ digest }) => digest))
+  return other.manifest.layers.some(({ digest }) => digests.has(digest))
+}
+
 /** Other repositories of the same registry that local names say have been pulled from or pushed to. */
-const mountCandidates = async (names: readonly string[], reference: Reference): Promise<readonly string[]> => {
+const mountCandidates = (names: readonly string[], reference: Reference): readonly string[] => {
   const paths = names
     .map((name) => parseReference(name))
     .filter((other) => other.domain === reference.domain && other.path !== reference.path)
