@@ -105,7 +105,7 @@ test('gzip() makes the same bytes with any number of threads and however its inp
   assert.ok(plain.equals(gunzipSync(expected)))
   for (const sizes of [[65_536], [1, 70_000, 3], [MiB - 1, 2]])
     assert.ok(expected.equals(await pack(cut(plain, sizes))), `chunks of ${sizes.join()}`)
-  for (const threads of [1, 2, 4]) {
+  for (const threads of [1, 3]) {
     await using pool = createDeflatePool(threads)
     for (const packed of await Promise.all([pack(streamOf(plain), { pool }), pack(cut(plain, [300_000]), { pool })]))
       assert.ok(expected.equals(packed), `${threads} threads`)
@@ -143,7 +143,7 @@ test('gzip() ends with the error of its input, and stops when nobody reads on', 
   let released = false
   async function* endless(): ByteStream {
     try {
-      for (;;) yield words(MiB)
+      for (const piece = words(MiB); ;) yield piece
     } finally {
       released = true
     }
