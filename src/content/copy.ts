@@ -27,6 +27,8 @@ export interface CopyOptions extends Abortable {
   readonly nonDistributable?: boolean
   /** Blobs under way at a time; default 4. */
   readonly limit?: number
+  /** How long a blob is under way: until it is stored (default), or until its bytes have come, so that none waits for the disk. */
+  readonly until?: 'stored' | 'received'
   readonly onEvent?: (event: CopyEvent) => void
 }
 
@@ -134,9 +136,13 @@ class CopyJob {
       this.#emit({ kind: 'warning', message: `Skipped layer ${descriptor.digest}, which may not be distributed` })
       return
     }
-    await this.#slots.run(async () => {
+    await this.#slots.run(async (leave) => {
       throwIfAborted(this.#abortable.signal)
-      await copyBlob(this.#source, this.#sink, descriptor, { ...this.#abortable, onEvent: (event) => this.#emit(event) })
+      const onEvent = (event: CopyEvent): void => {
+        if (event.kind === 'received' && this.#options.until === 'received') leave()
+        this.#emit(event)
+      }
+      await copyBlob(this.#source, this.#sink, descriptor, { ...this.#abortable, onEvent })
     })
   }
 

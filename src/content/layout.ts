@@ -3,8 +3,9 @@ import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
-import { syncFolder, writeFileAtomic } from '../lib/files.ts'
+import { writeFileAtomic } from '../lib/files.ts'
 import { KeyedMutex } from '../lib/keyed-mutex.ts'
+import { placeDurably } from '../lib/place-durably.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { blobPath, blobSize, hasBlob, noSuchBlob, openBlob, readBlobFile } from './blob-files.ts'
 import { addName } from './disk-store/names.ts'
@@ -68,8 +69,7 @@ class FolderLayout implements Layout {
     const temporary = join(this.folder, `.${randomBytes(12).toString('hex')}.tmp`)
     await mkdir(dirname(path), { recursive: true })
     await writeNewFile(temporary, verified(bytes, descriptor), options)
-    await rename(temporary, path)
-    await syncFolder(dirname(path))
+    await placeDurably({ path, contents: [temporary], place: async () => await rename(temporary, path) })
   }
 
   async tag(reference: string, target: Descriptor): Promise<void> {

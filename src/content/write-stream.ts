@@ -3,10 +3,18 @@ import { open, rm } from 'node:fs/promises'
 import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 
-const batchSize = 1 << 20
+const batchSize = 512 * 1024
+
+/** Batches that nobody fills just now: they are used again, since many small blobs would leave one each for the garbage collector. */
+const spares: Buffer[] = []
+const spareLimit = 4
+const takeBatch = (): Buffer => spares.pop() ?? Buffer.allocUnsafeSlow(batchSize)
+const dropBatch = (batch: Buffer | undefined): void => {
+  if (batch !== undefined && spares.length < spareLimit) spares.push(batch)
+}
 
 /**
- * Writes a stream into an open file from byte `position` on; answers the number of bytes. Chunks are gathered into batches of 1 MiB
+ * Writes a stream into an open file from byte `position` on; answers the number of bytes. Chunks are gathered into batches of 512 KiB
  * that a thread writes while the next one is filled and hashed, so that sha256 sets the pace and not the disk. `onChunk` sees each
  * chunk before it is kept, and may refuse it by throwing. What came before an error is in the file.
  */
@@ -36,7 +44,7 @@ export const writeStream = async (
 class Batches {
   readonly #handle: FileHandle
   #position: number
-  #filling: Buffer = Buffer.allocUnsafeSlow(batchSize)
+  #filling: Buffer = takeBatch()
   #spare: Buffer | undefined
   #filled = 0
   #writing: Promise<void> = Promise.resolve()
@@ -64,7 +72,7 @@ class Batches {
     const batch = this.#filling
     const length = this.#filled
     const position = this.#position
-    this.#filling = this.#spare ?? Buffer.allocUnsafeSlow(batchSize)
+    this.#filling = this.#spare ?? takeBatch()
     this.#spare = batch
     this.#filled = 0
     this.#position += length
@@ -73,11 +81,16 @@ class Batches {
     this.#writing.catch(() => undefined)
   }
 
-  /** Writes the rest; answers the position behind it. */
+  /** Writes the rest, and lets go of the memory; answers the position behind it. */
   async finish(): Promise<number> {
-    if (this.#filled > 0) await this.write()
-    await this.#writing
-    return this.#position
+    try {
+      if (this.#filled > 0) await this.write()
+      await this.#writing
+      return this.#position
+    } finally {
+      dropBatch(this.#filling)
+      dropBatch(this.#spare)
+    }
   }
 }
 
@@ -93,7 +106,7 @@ const writeAll = async (handle: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Makes a new file of a stream that lasts and may not be written again; nothing is left of it after an error. Answers its size. */
+/** Makes a new file of a stream that may not be written again; nothing is left of it after an error. Answers its size. It does not last yet. */
 export const writeNewFile = async (
   path: string,
   stream: ByteStream,
@@ -103,7 +116,6 @@ export const writeNewFile = async (
   try {
     const size = await writeStream(handle, stream, 0, options)
     await handle.chmod(0o444)
-    await handle.sync()
     await handle.close()
     return size
   } catch (error) {

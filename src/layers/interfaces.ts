@@ -67,6 +67,12 @@ export interface UpperFolder {
   readonly work: string
 }
 
+export interface AddOptions extends Abortable {
+  readonly compression?: Compression
+  /** Bytes of the blob, where they are known: a small one is not worth what a large one is. */
+  readonly size?: number
+}
+
 /**
  * Unpacked or indexed layers by diffId. `add` is all or nothing and idempotent, and many processes may use one store at once.
  * Implementations: the tar store (tar + EROFS index) and the folder store; both pass the contract suite in src/testing.
@@ -75,7 +81,7 @@ export interface LayerStore {
   has(id: DiffId): Promise<boolean>
   info(id: DiffId): Promise<LayerInfo>
   /** Takes a layer's blob, compressed or not; `data_loss` if the tar's digest is not `id`, `invalid_argument` for a tar that no layer may be. */
-  add(id: DiffId, bytes: ByteStream, options?: Abortable & { readonly compression?: Compression }): Promise<LayerInfo>
+  add(id: DiffId, bytes: ByteStream, options?: AddOptions): Promise<LayerInfo>
   /** Takes a tar whose diffId is not known yet. */
   create(tar: ByteStream, options?: Abortable): Promise<LayerInfo>
   open(id: DiffId): Promise<LayerReader>

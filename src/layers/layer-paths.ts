@@ -32,6 +32,9 @@ export const layerPaths = (folder: string): LayerPaths => {
   }
 }
 
+/** What is in a layer's folder. */
+export const layerFiles = ['tar', 'index', 'info'] as const
+
 /** One file name for a digest of any algorithm. */
 export const fileNameOf = (id: ChainId): string => `${digestAlgorithm(id)}-${digestHex(id)}`
 

@@ -8,16 +8,19 @@ export const writeAllSync = (fd: number, bytes: Uint8Array, from = 0, to = bytes
   for (let at = from; at < to;) at += writeSync(fd, bytes, at, to - at)
 }
 
-/** Writes a new file that lasts. */
-export const writeFileSynced = (path: string, parts: Iterable<Uint8Array>): void => {
+/** Writes a new file, which lasts only if that is asked for. */
+export const writeNewFileSync = (path: string, parts: Iterable<Uint8Array>, durable = false): void => {
   const fd = openSync(path, 'wx', 0o644)
   try {
     for (const part of parts) writeAllSync(fd, part)
-    fsyncSync(fd)
+    if (durable) fsyncSync(fd)
   } finally {
     closeSync(fd)
   }
 }
+
+/** Writes a new file that lasts. */
+export const writeFileSynced = (path: string, parts: Iterable<Uint8Array>): void => writeNewFileSync(path, parts, true)
 
 export const syncFolderSync = (path: string): void => {
   const fd = openSync(path, 'r')
@@ -28,13 +31,16 @@ export const syncFolderSync = (path: string): void => {
   }
 }
 
+/** True if a folder could not be renamed because there is one at its place. */
+export const isTaken = (error: unknown): boolean => ['ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')
+
 /** Puts a finished folder in its place, for good, unless there is one, which is the same then. */
 export const commitFolder = (from: string, to: string): void => {
   syncFolderSync(from)
   try {
     renameSync(from, to)
   } catch (error) {
-    if (systemCode(error) !== 'ENOTEMPTY' && systemCode(error) !== 'EEXIST') throw error
+    if (!isTaken(error)) throw error
     rmSync(from, { recursive: true, force: true })
   }
   syncFolderSync(dirname(to))

@@ -1,17 +1,21 @@
-import { access, readdir, readFile, rename } from 'node:fs/promises'
-import { createRing, RingWriter } from '../lib/byte-ring.ts'
+import { access, mkdir, readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RingWriter } from '../lib/byte-ring.ts'
 import { parseJson, type Abortable, type ByteStream } from '../lib/bytes.ts'
 import { GantryError, systemCode, throwIfAborted } from '../lib/errors.ts'
-import { WorkerPool } from '../lib/worker-pool.ts'
+import { placeDurably } from '../lib/place-durably.ts'
+import { RingPool } from '../lib/ring-pool.ts'
+import { WorkerPool, type JobOptions } from '../lib/worker-pool.ts'
 import { workerUrl } from '../lib/worker.ts'
-import { isDigest, type DiffId } from '../oci/digest.ts'
+import { digestAlgorithm, isDigest, type DiffId } from '../oci/digest.ts'
 import type { Compression } from '../oci/media-type.ts'
 import { openIndexedLayer } from './index-layer-reader.ts'
 import type { IngestJob } from './ingest.ts'
-import type { LayerReader } from './interfaces.ts'
-import { fileNameOf, layerPaths, type LayerPaths } from './layer-paths.ts'
+import type { AddOptions, LayerReader } from './interfaces.ts'
+import { fileNameOf, layerFiles, layerPaths, type LayerPaths } from './layer-paths.ts'
 import type { LayerJob } from './layer.worker.ts'
 import type { StoredInfo } from './stored-info.ts'
+import { isTaken } from './synced-files.ts'
 import { removeTree, Workspace } from './workspace.ts'
 
 export interface TarLayersOptions {
@@ -26,8 +30,19 @@ export interface TarLayersOptions {
 /** Threads for layer stores: as many layers are worked at in parallel as there are cores. */
 export const createLayerWorkers = (): WorkerPool => new WorkerPool(workerUrl(import.meta.url, './layer.worker.ts'))
 
-/** Bytes on their way from the network to the worker: enough that neither waits for the other over each piece. */
-const ringSize = 2 * 1024 * 1024
+/** Bytes on their way from the network to the worker: enough that neither waits for the other over each piece. And layers on that way at once. */
+const ringSize = 1024 * 1024
+const ringLimit = 4
+
+/** Bytes of a blob up to which its layer is done by the time that another process would have waited, or another worker have started. */
+const smallSize = 4 * 1024 * 1024
+
+interface IngestOptions {
+  readonly compression: Compression
+  readonly expected?: DiffId
+  readonly small?: boolean
+  readonly signal: AbortSignal | undefined
+}
 
 /**
  * Layers as their exact tars, each with an index: what both drivers of the layer store keep. What differs between them is how a stack
@@ -39,6 +54,7 @@ export class TarLayers {
   readonly folder: string
   readonly #maxTarSize: number
   readonly #workers: WorkerPool
+  readonly #rings = new RingPool(ringSize, ringLimit)
 
   constructor(options: TarLayersOptions) {
     this.folder = options.folder
@@ -49,9 +65,9 @@ export class TarLayers {
   }
 
   /** Runs a job of a worker, at most one per core at once; a job that fails leaves nothing. */
-  async runJob<T>(job: LayerJob): Promise<T> {
+  async runJob<T>(job: LayerJob, options?: JobOptions): Promise<T> {
     try {
-      return await this.#workers.run<T>(job)
+      return await this.#workers.run<T>(job, options)
     } catch (error) {
       await removeTree(job.temporary)
       throw error
@@ -74,25 +90,25 @@ export class TarLayers {
     return info
   }
 
-  async add(
-    id: DiffId,
-    bytes: ByteStream,
-    options: Abortable & { readonly compression?: Compression } = {},
-  ): Promise<StoredInfo> {
+  async add(id: DiffId, bytes: ByteStream, options: AddOptions = {}): Promise<StoredInfo> {
     const known = await this.#find(id)
     if (known !== undefined) return await release(bytes, known)
     this.#workers.warm()
-    const compression = options.compression ?? 'none'
+    const { compression = 'none', size = Infinity, signal } = options
+    const small = size <= smallSize
     const work = async (): Promise<StoredInfo> => {
       const known = await this.#find(id)
-      return known === undefined ? await this.#ingest(bytes, compression, id, options.signal) : await release(bytes, known)
+      return known === undefined
+        ? await this.#ingest(bytes, { compression, expected: id, small, signal })
+        : await release(bytes, known)
     }
+    if (small) return await this.workspace.run(work, options)
     return await this.workspace.exclusive(fileNameOf(id), work, options)
   }
 
   async create(tar: ByteStream, options: Abortable = {}): Promise<StoredInfo> {
     this.#workers.warm()
-    return await this.workspace.run(() => this.#ingest(tar, 'none', undefined, options.signal), options)
+    return await this.workspace.run(() => this.#ingest(tar, { compression: 'none', signal: options.signal }), options)
   }
 
   async open(id: DiffId): Promise<LayerReader> {
@@ -144,25 +160,43 @@ export class TarLayers {
     }
   }
 
-  async #ingest(
+  async #ingest(bytes: ByteStream, options: IngestOptions): Promise<StoredInfo> {
+    const temporary = this.workspace.temporary()
+    const info = await this.#rings.run((ring) => this.#fill(bytes, ring, temporary, options))
+    const target = this.paths.layer(info.diffId)
+    try {
+      await mkdir(this.paths.algorithm(digestAlgorithm(info.diffId)), { recursive: true })
+      await placeDurably({
+        path: target,
+        contents: [...layerFiles.map((name) => join(temporary, name)), temporary],
+        place: async () => await placeFolder(temporary, target),
+      })
+    } catch (error) {
+      await removeTree(temporary)
+      throw error
+    }
+    return info
+  }
+
+  /** Has a worker make the files of a layer while its bytes arrive. */
+  async #fill(
     bytes: ByteStream,
-    compression: Compression,
-    expected: DiffId | undefined,
-    signal: AbortSignal | undefined,
+    ring: SharedArrayBuffer,
+    temporary: string,
+    { compression, expected, small, signal }: IngestOptions,
   ): Promise<StoredInfo> {
-    const ring = createRing(ringSize)
     const writer = new RingWriter(ring)
     const job: IngestJob = {
       kind: 'ingest',
       ring,
       compression,
       folder: this.folder,
-      temporary: this.workspace.temporary(),
+      temporary,
       expected,
       maxTarSize: this.#maxTarSize,
     }
     const abandon = (): void => writer.abandon()
-    const running = this.runJob<StoredInfo>(job)
+    const running = this.runJob<StoredInfo>(job, { patient: small === true })
     running.catch(abandon)
     signal?.addEventListener('abort', abandon)
     try {
@@ -178,6 +212,16 @@ export class TarLayers {
       signal?.removeEventListener('abort', abandon)
     }
     return await running
+  }
+}
+
+/** Puts a finished folder in its place unless there is one, which is the same then. */
+const placeFolder = async (from: string, to: string): Promise<void> => {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if (!isTaken(error)) throw error
+    await removeTree(from)
   }
 }
 

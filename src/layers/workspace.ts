@@ -2,8 +2,8 @@ import { chmod, mkdir, readdir, rm } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
-import { systemCode } from '../lib/errors.ts'
-import { lock, tryLock, withLock } from '../lib/lock.ts'
+import { systemCode, throwIfAborted } from '../lib/errors.ts'
+import { lock, tryLock, type FileLock } from '../lib/lock.ts'
 
 const everybody = 'lock'
 
@@ -14,6 +14,9 @@ const everybody = 'lock'
 export class Workspace {
   readonly #folder: string
   #swept: Promise<boolean> | undefined
+  /** One kernel lock for all that this process does here, since each takes a millisecond. */
+  #holders = 0
+  #held: Promise<FileLock> | undefined
 
   constructor(folder: string) {
     this.#folder = folder
@@ -27,7 +30,21 @@ export class Workspace {
   /** Runs `work` while nobody sweeps. */
   async run<T>(work: () => Promise<T>, options?: Abortable): Promise<T> {
     await (this.#swept ??= this.sweep())
-    return await withLock(join(this.#folder, everybody), 'shared', work, options)
+    throwIfAborted(options?.signal)
+    this.#holders++
+    try {
+      await (this.#held ??= lock(join(this.#folder, everybody), 'shared'))
+      return await work()
+    } finally {
+      if (--this.#holders === 0) {
+        const held = this.#held
+        this.#held = undefined
+        await held?.then(
+          (one) => one.release(),
+          () => undefined,
+        )
+      }
+    }
   }
 
   /**

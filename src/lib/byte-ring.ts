@@ -12,6 +12,9 @@ const canceled = 2
  */
 export const createRing = (capacity: number): SharedArrayBuffer => new SharedArrayBuffer(words * 4 + capacity)
 
+/** Makes a ring empty and open again that neither end uses any more. */
+export const clearRing = (ring: SharedArrayBuffer): void => void new Int32Array(ring, 0, words).fill(0)
+
 interface Views {
   readonly control: Int32Array
   readonly data: Uint8Array

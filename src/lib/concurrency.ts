@@ -36,15 +36,22 @@ export class Semaphore {
     this.#free = limit
   }
 
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /** Work that calls `leave` lets the next one in before it is done. */
+  async run<T>(work: (leave: () => void) => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free--
     else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await work()
-    } finally {
+    let inside = true
+    const leave = (): void => {
+      if (!inside) return
+      inside = false
       const next = this.#waiting.shift()
       if (next === undefined) this.#free++
       else next()
+    }
+    try {
+      return await work(leave)
+    } finally {
+      leave()
     }
   }
 }

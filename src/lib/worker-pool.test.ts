@@ -42,6 +42,23 @@ test('WorkerPool runs jobs in at most so many workers and uses them again', asyn
   assert.ok(threads.includes(await pool.run<number>({ kind: 'wait' })))
 })
 
+test('WorkerPool starts no second worker for patient jobs', async () => {
+  await using pool = new WorkerPool(worker, { size: 2 })
+  const patient = Array.from({ length: 3 }, () => pool.run<number>({ kind: 'wait', ms: 50 }, { patient: true }))
+  const other = pool.run<number>({ kind: 'wait', ms: 50 })
+  const [first, ...more] = await Promise.all(patient)
+  assert.notEqual(await other, first)
+  assert.ok(more.length === 2 && new Set([...more, first, await other]).size <= 2)
+})
+
+test('WorkerPool gives jobs that wait for a worker that died to another', async () => {
+  await using pool = new WorkerPool(worker, { size: 1 })
+  const dies = assert.rejects(pool.run({ kind: 'exit' }), { code: 'WORKER_FAILED' })
+  const waits = [pool.run<number>({ kind: 'wait' }), pool.run<number>({ kind: 'wait' })]
+  await dies
+  assert.equal(new Set(await Promise.all(waits)).size, 1)
+})
+
 test('WorkerPool.run() throws what the job throws', async () => {
   await using pool = new WorkerPool(worker, { size: 1 })
   const thread = await pool.run<number>({ kind: 'wait' })

@@ -3,10 +3,10 @@ import { constants, rmSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
-import { collect, streamOf } from '../../lib/bytes.ts'
+import { streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
-import { syncFolder } from '../../lib/files.ts'
 import { lock } from '../../lib/lock.ts'
+import { placeDurably } from '../../lib/place-durably.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { createDigester, digestAlgorithm, digestHex, type Digest } from '../../oci/digest.ts'
 import { blobPath, hasBlob } from '../blob-files.ts'
@@ -26,8 +26,7 @@ const temporaryPath = (folder: string): string => join(ingestFolder(folder), `${
 const commit = async (folder: string, path: string, digest: Digest): Promise<void> => {
   const target = blobPath(folder, digest)
   await mkdir(dirname(target), { recursive: true })
-  await rename(path, target)
-  await syncFolder(dirname(target))
+  await placeDurably({ path: target, contents: [path], place: async () => await rename(path, target) })
 }
 
 /** Writes a blob of known digest. `open` is asked for its bytes from an offset, which is 0 unless `resume`. */
@@ -49,7 +48,13 @@ export const ingestKnown = async (
 }
 
 const ingestSmall = async (folder: string, descriptor: Descriptor, bytes: ByteStream, options: Abortable): Promise<void> => {
-  const content = await collect(verified(bytes, descriptor), smallSize)
+  const content = Buffer.alloc(descriptor.size)
+  let size = 0
+  // copied: nobody may keep what a stream hands out
+  for await (const chunk of verified(bytes, descriptor)) {
+    content.set(chunk, size)
+    size += chunk.length
+  }
   const path = temporaryPath(folder)
   await writeNewFile(path, streamOf(content), options)
   await commit(folder, path, descriptor.digest)
@@ -74,7 +79,6 @@ const receive = async (
     offset = resume && size <= descriptor.size ? size : 0
     await handle.truncate(offset)
     await fill(handle, descriptor, openAt, offset, options)
-    await handle.sync()
     await commit(folder, path, descriptor.digest)
     // last, since what may not be written could not be resumed
     await handle.chmod(0o444)
@@ -134,7 +138,6 @@ export const ingestFile = async (folder: string, digest: Digest, file: string): 
     const copy = await open(path, 'r+')
     try {
       await copy.chmod(0o444)
-      await copy.sync()
     } finally {
       await copy.close()
     }

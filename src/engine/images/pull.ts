@@ -45,6 +45,7 @@ export const pullImage = async (engine: Engine, text: string, options: PullOptio
   await copy(source, sink, {
     from: target,
     to: name,
+    until: 'received',
     ...choice,
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     onEvent: (event) => {

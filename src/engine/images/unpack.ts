@@ -29,7 +29,8 @@ export const unpackImage = async (
   await mapConcurrent(image.layers, 2, async (layer) => {
     if (await layers.has(layer.diffId)) return
     const signal = options.signal === undefined ? {} : { signal: options.signal }
-    await layers.add(layer.diffId, await source.open(layer.blob, signal), { compression: compressionOf(layer), ...signal })
+    const facts = { compression: compressionOf(layer), size: layer.blob.size }
+    await layers.add(layer.diffId, await source.open(layer.blob, signal), { ...facts, ...signal })
   })
   await layers.prepare(image.layers.map((layer) => layer.diffId))
 }

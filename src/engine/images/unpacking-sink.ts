@@ -1,7 +1,9 @@
 import type { DiskStore, Image, ImageLayer, ImageSink, ResumableSink } from '../../content/interfaces.ts'
 import { teeStream } from '../../content/tee.ts'
+import { keepVerified } from '../../content/verify.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
+import { giveBack } from '../../lib/chunk-memory.ts'
 import { nameImage } from './names.ts'
 import { compressionOf } from './unpack.ts'
 
@@ -13,13 +15,14 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
   const byBlob = new Map(image.layers.map((layer) => [layer.blob.digest, layer]))
   const writeFrom: ResumableSink['writeFrom'] = async (descriptor, open, options) => {
     const layer = byBlob.get(descriptor.digest)
+    const openAt = async (offset: number): Promise<ByteStream> => givingBack(await open(offset))
     if (layer === undefined || (await layers.has(layer.diffId))) {
-      await store.writeFrom(descriptor, open, options)
+      await store.writeFrom(descriptor, openAt, options)
       return
     }
     const unpacking = new Unpacking(layers, layer, options)
     try {
-      await store.writeFrom(descriptor, async (offset) => unpacking.tee(await open(offset), offset), options)
+      await store.writeFrom(descriptor, async (offset) => unpacking.tee(await openAt(offset), offset), options)
     } finally {
       await unpacking.settled()
     }
@@ -30,6 +33,17 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
     write: async (descriptor, bytes, options) => await writeFrom(descriptor, async () => bytes, options),
     writeFrom,
   }
+}
+
+/** The same bytes for those who copy them: what a chunk held is free when the next is asked for. */
+const givingBack = (bytes: ByteStream): ByteStream => {
+  async function* read(): ByteStream {
+    for await (const chunk of bytes) {
+      yield chunk
+      giveBack(chunk)
+    }
+  }
+  return keepVerified(bytes, read())
 }
 
 /** The unpacking of one layer beside its download; started anew if the download is. */
@@ -54,6 +68,7 @@ class Unpacking {
       await before.catch(() => undefined)
       await this.#layers.add(this.#layer.diffId, unpacked, {
         compression: compressionOf(this.#layer),
+        size: this.#layer.blob.size,
         ...(signal === undefined ? {} : { signal }),
       })
     })()

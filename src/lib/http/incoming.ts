@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { ByteStream } from '../bytes.ts'
+import { ownMemory } from '../chunk-memory.ts'
 import { throwIfAborted } from '../errors.ts'
 import { connectionError, timeoutError } from './connection-error.ts'
 
 /** Bytes that wait for a slow reader before the socket is told to stop, and to go on. */
-const high = 1024 * 1024
+const high = 512 * 1024
 const low = 256 * 1024
 
 const nothing = (): void => undefined
@@ -62,7 +63,8 @@ async function* read(message: IncomingMessage, host: string, idle: number, signa
       if (chunk !== undefined) {
         queued -= chunk.length
         if (queued < low && message.isPaused()) message.resume()
-        yield chunk
+        // the parser copies each piece of a body into memory of its own
+        yield ownMemory(chunk)
       } else if (ended) {
         return
       } else if (failure === undefined) {
