@@ -1,4 +1,5 @@
 import type { DiskStore, Image, ImageSink, ResumableSink } from '../../content/interfaces.ts'
+import { givingBack } from '../../content/giving-back.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
 import { compressionOf } from './unpack.ts'
 
@@ -19,7 +20,7 @@ export const linkingSink = (
     const diffId = tars.get(descriptor.digest)
     // another name for the same bytes would be a damaged image, which the content store refuses
     if (diffId !== descriptor.digest) return await sink.writeFrom(descriptor, open, options)
-    if (!(await layers.has(diffId))) await layers.add(diffId, await open(0), options)
+    if (!(await layers.has(diffId))) await layers.add(diffId, givingBack(await open(0)), options)
     const file = await layers.tarFile(diffId)
     if (file === undefined) await sink.writeFrom(descriptor, open, options)
     else await store.link(descriptor, file, options)

@@ -31,6 +31,7 @@ export const loadImages = async (
     await copy(archive, sink, {
       from: descriptor,
       to: name ?? descriptor.digest,
+      until: 'received',
       platform: 'all',
       sparse: 'keep',
       ...options,
