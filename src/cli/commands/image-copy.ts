@@ -1,6 +1,6 @@
 import { copyImage, type CopyImageOptions } from '../../engine/images/copy.ts'
 import { locationHelp } from '../../engine/locations/location.ts'
-import { writeOutput } from '../../lib/output-file.ts'
+import { writeOutput } from '../../content/output-file.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { locationArgument, platformsFlag } from '../location-argument.ts'
