@@ -1,10 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { createManifest } from '../../content/mutate.ts'
 import type { Image, ImageLayer } from '../../content/interfaces.ts'
 import { systemCode } from '../../lib/errors.ts'
 import { compress } from '../../lib/compression.ts'
 import { mapConcurrent } from '../../lib/concurrency.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
+import { lock } from '../../lib/lock.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestHex, isDigest } from '../../oci/digest.ts'
@@ -42,11 +43,21 @@ const compressLayer = async (engine: Engine, layer: ImageLayer, options: Abortab
   const store = await engine.content()
   const folder = engine.path('compressed')
   const record = `${folder}/${digestHex(layer.diffId)}.gzip.json`
-  const known = await readRecord(record)
-  if (known !== undefined && (await store.has(known))) return known
+  const find = async (): Promise<Descriptor | undefined> => {
+    const known = await readRecord(record)
+    return known !== undefined && (await store.has(known)) ? known : undefined
+  }
+  const known = await find()
+  if (known !== undefined) return known
+  // of two pushes of the same layer the second waits for what the first makes
+  const lockPath = `${folder}/${digestHex(layer.diffId)}.lock`
+  await using _held = await lock(lockPath, 'exclusive', options)
+  const made = await find()
+  if (made !== undefined) return made
   const tar = await store.open(layer.blob, options)
   const descriptor = await store.ingest(compress(tar, 'gzip'), mediaTypes.ociLayerGzip, options)
   await writeFileAtomic(record, JSON.stringify(descriptor))
+  await rm(lockPath, { force: true })
   return descriptor
 }
 

@@ -20,9 +20,12 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
     const unpacking = new Unpacking(layers, layer, options)
     try {
       await store.writeFrom(descriptor, async (offset) => unpacking.tee(await open(offset), offset), options)
-    } finally {
-      await unpacking.settled()
+    } catch (error) {
+      // wrong bytes are worse to inflate than to verify: what the store says is the reason
+      await unpacking.settled().catch(() => undefined)
+      throw error
     }
+    await unpacking.settled()
   }
   return {
     has: async (descriptor, options) => await store.has(descriptor, options),
