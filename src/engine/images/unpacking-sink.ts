@@ -3,7 +3,7 @@ import { teeStream } from '../../content/tee.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import { nameImage } from './names.ts'
-import { compressionOf } from './unpack.ts'
+import { compressionOf, unpackImage } from './unpack.ts'
 
 /**
  * The content store as a sink that gives the bytes of the image's layers to the layer store too while they arrive, so that each
@@ -29,7 +29,11 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
   }
   return {
     has: async (descriptor, options) => await store.has(descriptor, options),
-    tag: async (reference, target) => await nameImage(store, reference, target),
+    tag: async (reference, target, options) => {
+      // what has a name is ready to run, also where its blobs came by another way than through here
+      await unpackImage(layers, store, image, options)
+      await nameImage(store, reference, target)
+    },
     write: async (descriptor, bytes, options) => await writeFrom(descriptor, async () => bytes, options),
     writeFrom,
   }
