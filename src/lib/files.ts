@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from './errors.ts'
+import { explainSystemError, isDiskFull } from './system-error.ts'
 
 /** A name beside `path` that nobody else uses, for temp + fsync + rename. */
 export const temporaryName = (path: string): string =>
@@ -38,7 +39,7 @@ export const writeFileAtomic = async (path: string, data: Uint8Array | string, m
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    throw isDiskFull(error) ? explainSystemError(error, path) : error
   }
   if (durable) await syncFolder(dirname(path))
 }
