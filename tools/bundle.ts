@@ -31,7 +31,7 @@ export const bundle = async (folder: string): Promise<readonly string[]> => {
       metafile: true,
       // CommonJS: an ES module would load at its start what any of its modules may need
       format: 'cjs',
-      define: { 'import.meta.url': 'bundleUrl' },
+      define: { 'import.meta.url': 'bundleUrl', 'import.meta.filename': '__filename' },
       banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
       minifyWhitespace: true,
       minifySyntax: true,

@@ -43,7 +43,7 @@ const readModule = async (path: string): Promise<{ readonly code: string; readon
     format: 'cjs',
     platform: 'node',
     target: 'esnext',
-    define: { 'import.meta.url': '$bundle.url' },
+    define: { 'import.meta.url': '$bundle.url', 'import.meta.filename': '$bundle.filename' },
   })
   const imports: string[] = []
   const own = (specifier: string): string => {
@@ -62,12 +62,26 @@ const readModule = async (path: string): Promise<{ readonly code: string; readon
   return { code: linked, imports }
 }
 
-/** What esbuild writes for exports, as getters on `exports` itself. */
-const defineExports = (code: string): string =>
-  code.replace(
+/** What esbuild writes for exports: assigned when the module has been evaluated; what it passes on from others, as getters. */
+const defineExports = (code: string): string => {
+  const own: string[] = []
+  const passedOn: string[] = []
+  const rest = code.replace(
     /^var __[^]*?^var stdin_exports = \{\};\n(?:__export\(stdin_exports, (\{[^]*?^\})\);\n)?module\.exports = __toCommonJS\(stdin_exports\);\n/m,
-    (_, all: string | undefined) => (all === undefined ? '' : `$bundle.define($exports, ${all})\n`),
+    (_, all = '') => {
+      for (const [, name = '', value = ''] of String(all).matchAll(/^ {2}(\w+): \(\) => (.+?),?$/gm))
+        if (/^\w+$/.test(value)) own.push(`${name}: ${value}`)
+        else passedOn.push(`get ${name}() { return ${value} }`)
+      return ''
+    },
   )
+  const assigned = own.length === 0 ? '' : `Object.assign($exports, { ${own.join(', ')} })\n`
+  const defined =
+    passedOn.length === 0
+      ? ''
+      : `Object.defineProperties($exports, Object.getOwnPropertyDescriptors({ ${passedOn.join(', ')} }))\n`
+  return `${rest}${assigned}${defined}`
+}
 
 /** Makes functions of the variables that hold imported modules. */
 const bindLazily = (code: string, own: (specifier: string) => string): string => {

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSync } from 'node:sqlite'
@@ -17,7 +17,7 @@ export interface FileLock extends AsyncDisposable {
 
 const attempt = async (path: string, mode: LockMode): Promise<FileLock | undefined> => {
   const { DatabaseSync } = await import('node:sqlite')
-  await mkdir(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
   const database: DatabaseSync = new DatabaseSync(path, { timeout: 0 })
   try {
     if (mode === 'exclusive') database.exec('BEGIN EXCLUSIVE')

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { createContainer } from '../../engine/containers/create.ts'
 import type { CreateOptions, PullPolicy } from '../../engine/containers/create-options.ts'
+import type { ContainerRecord } from '../../engine/containers/records.ts'
 import { startContainer } from '../../engine/containers/start.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { parsePlatform } from '../../oci/platform.ts'
@@ -9,6 +10,7 @@ import { defineCommand, type CliContext } from '../command.ts'
 import { parseEnvFile } from '../env-file.ts'
 import type { FlagValues } from '../flags.ts'
 import { openProgress } from '../progress.ts'
+import type { ProgressRenderer } from '../render/progress/progress.ts'
 import { parseVolume } from '../volume.ts'
 
 const flags = {
@@ -62,14 +64,7 @@ export const command = defineCommand({
       })
     if (values.publish.length > 0 && options.network === 'host')
       context.warn('WARNING: Published ports are discarded when using host network mode')
-    await using progress = await openProgress(context, values.quiet === true ? 'quiet' : undefined, 'pull')
-    const container = await createContainer(context.engine, options, {
-      signal: context.signal,
-      onPull: () => context.warn(`Unable to find image '${image}' locally`),
-      onEvent: (event) => progress.copy(event),
-      onWarning: (message) => context.warn(`WARNING: ${message}`),
-    })
-    await progress.close()
+    const container = await create(context, options, values.quiet === true)
     if (values.cidfile !== undefined) await writeFile(values.cidfile, container.id, { flag: 'wx' })
     if (detached) {
       await startContainer(context.engine, container)
@@ -79,6 +74,22 @@ export const command = defineCommand({
     return await attachTerminal(context, container, { signals: values['sig-proxy'] !== false })
   },
 })
+
+const create = async (context: CliContext, options: CreateOptions, quiet: boolean): Promise<ContainerRecord> => {
+  await using shown = new AsyncDisposableStack()
+  const open = async (): Promise<ProgressRenderer> => shown.use(await openProgress(context, quiet ? 'quiet' : undefined, 'pull'))
+  // only for a pull: an image that is here is not kept waiting for it
+  let progress = options.pull === 'always' ? await open() : undefined
+  return await createContainer(context.engine, options, {
+    signal: context.signal,
+    onPull: async () => {
+      context.warn(`Unable to find image '${options.image}' locally`)
+      progress = await open()
+    },
+    onEvent: (event) => progress?.copy(event),
+    onWarning: (message) => context.warn(`WARNING: ${message}`),
+  })
+}
 
 const createOptions = async (
   context: CliContext,

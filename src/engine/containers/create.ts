@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import type { CopyEvent, Image } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
+import { randomHex } from '../../lib/random.ts'
 import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
@@ -14,7 +14,7 @@ import { addContainer, containerFolders, type ContainerRecord } from './records.
 
 export interface CreateReport extends Abortable {
   /** Called before an image that is not here is pulled. */
-  readonly onPull?: () => void
+  readonly onPull?: () => void | Promise<void>
   readonly onEvent?: (event: CopyEvent) => void
   readonly onWarning?: (message: string) => void
 }
@@ -40,7 +40,7 @@ export const createContainer = async (
   const layers = await engine.layers()
   await unpackImage(layers, store, found.image, report)
   warnOfPlatform(engine, found.image, options, report)
-  const id = randomBytes(32).toString('hex')
+  const id = randomHex(32)
   const record: ContainerRecord = {
     id,
     name: options.name ?? randomName(),
@@ -53,7 +53,7 @@ export const createContainer = async (
   }
   await addContainer(engine, record)
   const folders = containerFolders(engine, id)
-  for (const folder of [folders.upper, folders.work, folders.scratch, folders.root]) await mkdir(folder)
+  for (const folder of [folders.upper, folders.work, folders.scratch, folders.root]) mkdirSync(folder)
   return record
 }
 
@@ -67,7 +67,7 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
     }
     if (options.pull === 'never')
       throw new GantryError('not_found', 'NO_SUCH_IMAGE', `No such image: ${options.image} for the platform that was asked for`)
-    report.onPull?.()
+    await report.onPull?.()
   }
   await pullImage(engine, options.image, { ...report, ...(options.platform === undefined ? {} : { platform: options.platform }) })
   return await findImage(engine, options.image)
