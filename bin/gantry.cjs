@@ -21,8 +21,8 @@ const main = async () => {
 const published = {
   kept: join(root, 'dist', 'cli', 'compiled'),
   bundle: () => {
-    const { size, ctimeMs } = fs.statSync(join(root, 'dist', 'cli', 'main.js'))
-    return { folder: join(root, 'dist', 'cli'), states: { 'dist/cli/main.js': [size, ctimeMs] } }
+    const { size, ctimeMs } = fs.statSync(join(root, 'dist', 'cli', 'modules'))
+    return { folder: join(root, 'dist', 'cli'), states: { 'dist/cli/modules': [size, ctimeMs] } }
   },
   isMadeOf: () => true,
 }
@@ -41,7 +41,7 @@ const checkout = {
 const lastBundle = () => {
   try {
     const { name, states } = JSON.parse(fs.readFileSync(join(cache, 'latest'), 'latin1'))
-    return fs.existsSync(join(cache, name, 'main.js')) ? { folder: join(cache, name), states } : undefined
+    return fs.existsSync(join(cache, name, 'modules')) ? { folder: join(cache, name), states } : undefined
   } catch {
     return undefined
   }
@@ -72,13 +72,13 @@ const run = async (place) => {
   let others
   const find = (id) => {
     if (used[id] === undefined) {
-      const file = join(bundle().folder, 'main.js')
-      others = others || compile(file, fs.readFileSync(file, 'latin1')).runInThisContext()
-      used[id] = others[id]
+      const { folder } = bundle()
+      others = others || readModules(join(folder, 'modules'))
+      used[id] = compile(join(folder, id), others(id)).runInThisContext()
     }
     return used[id]
   }
-  const { start, leave, isVerb } = linker(find, () => join(bundle().folder, 'main.js'))('src/cli/main.ts')
+  const { start, leave, isVerb } = linker(find, () => join(bundle().folder, 'modules.js'))('src/cli/main.ts')
   await start(words)
   if (others !== undefined) {
     const states = Object.entries(bundle().states).filter(([file]) => place.isMadeOf(file, used))
@@ -106,7 +106,8 @@ const linker = (find, fileOf) => {
       return require('node:url').pathToFileURL(fileOf()).href
     },
     // what import() makes of a module that is CommonJS
-    namespace: (own) => (own[Symbol.toStringTag] === 'Module' ? own : Object.assign({}, own, { default: own })),
+    namespace: (own) =>
+      require('node:util').types.isModuleNamespaceObject(own) ? own : Object.assign({}, own, { default: own }),
   }
   const load = (id) => {
     const known = loaded.get(id)
@@ -119,7 +120,19 @@ const linker = (find, fileOf) => {
   return load
 }
 
-/** As in main.js, of which each is a part. In all, it is ASCII. */
+/** Answers what finds the text of a module in what tools/link-modules.ts made. All of it is ASCII. */
+const readModules = (path) => {
+  const text = fs.readFileSync(path, 'latin1')
+  const places = new Map()
+  let start = text.indexOf('\n') + 1
+  for (const [id, length] of JSON.parse(text.slice(0, start))) {
+    places.set(id, [start, start + length])
+    start += length
+  }
+  return (id) => text.slice(...places.get(id))
+}
+
+/** One object of all modules that were used. */
 const textOf = (modules) =>
   `({\n${Object.keys(modules)
     .map((id) => `${JSON.stringify(id)}: ${modules[id]}`)
