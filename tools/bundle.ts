@@ -1,7 +1,7 @@
 import { globSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, type BuildOptions } from 'esbuild'
-import { linkModules } from './link-modules.ts'
+import { joinModules, linkModules } from './link-modules.ts'
 
 const root = join(import.meta.dirname, '..')
 
@@ -17,7 +17,7 @@ const common: BuildOptions = {
 }
 
 /**
- * Makes what the command line consists of: its modules in main.js, for bin/gantry.cjs to run, and a file for each worker. Answers the
+ * Makes what the command line consists of: its modules as functions in one file, for bin/gantry.cjs to run, and a file for each worker. Answers the
  * sources, relative to the checkout.
  */
 export const bundle = async (folder: string): Promise<readonly string[]> => {
@@ -30,15 +30,15 @@ export const bundle = async (folder: string): Promise<readonly string[]> => {
       metafile: true,
       // CommonJS: an ES module would load at its start what any of its modules may need
       format: 'cjs',
-      define: { 'import.meta.url': 'bundleUrl' },
+      define: { 'import.meta.url': 'bundleUrl', 'import.meta.filename': '__filename' },
       banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
       minifyWhitespace: true,
       minifySyntax: true,
     }),
   ])
-  writeFileSync(join(folder, 'main.js'), linked.code)
+  writeFileSync(join(folder, 'modules'), joinModules(linked))
   writeFileSync(join(folder, 'package.json'), '{"type":"commonjs"}\n')
-  return [...new Set([...linked.paths, ...Object.keys(metafile?.inputs ?? {})])]
+  return [...new Set([...linked.keys(), ...Object.keys(metafile?.inputs ?? {})])]
 }
 
 /** The workers by the names that workerUrl() looks for. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync, readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import { throwIfAborted } from '../lib/errors.ts'
@@ -29,8 +30,30 @@ export async function* readHandle(handle: FileHandle, start: number, end: number
   }
 }
 
+/** Bytes that are read at once: to wait for a thread takes longer than that. */
+const smallRange = 64 * 1024
+
+const readNow = (path: string, start: number, end: number): Buffer => {
+  const fd = openSync(path, 'r')
+  try {
+    const buffer = Buffer.allocUnsafeSlow(Math.max(0, end - start))
+    let length = 0
+    for (let got = -1; got !== 0 && length < buffer.length; length += got)
+      got = readSync(fd, buffer, length, buffer.length - length, start + length)
+    return buffer.subarray(0, length)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /** The same of a file by path, which is opened when the first chunk is asked for. */
 export async function* readFileStream(path: string, start: number, end: number, options: Abortable = {}): ByteStream {
+  if (end - start <= smallRange) {
+    throwIfAborted(options.signal)
+    const bytes = readNow(path, start, end)
+    if (bytes.length > 0) yield bytes
+    return
+  }
   const handle = await open(path)
   try {
     yield* readHandle(handle, start, end, options)

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { formatDuration } from '../lib/duration.ts'
 import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import { Leases } from '../lib/leases.ts'
+import { shortHash } from '../lib/short-hash.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
 import type { CredentialSource } from '../remote/interfaces.ts'
@@ -107,7 +107,7 @@ export class Engine implements AsyncDisposable {
 
   /** A folder below the run folder that no other root shares. */
   get runFolder(): string {
-    return join(this.options.runFolder, createHash('sha256').update(this.options.root).digest('hex').slice(0, 12))
+    return join(this.options.runFolder, shortHash(this.options.root))
   }
 
   /** Closes idle connections; nothing else is held open. */
