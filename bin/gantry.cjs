@@ -11,92 +11,83 @@ const cache = join(root, 'node_modules', '.cache', 'gantry')
 
 const main = async () => {
   if (Number(process.versions.node.split('.')[0]) < needed) return withOwnNode()
-  if (!fs.existsSync(join(root, 'src'))) return run(join(root, 'dist', 'cli'))
-  const folder = currentBundle() || (await newBundle())
-  if (folder !== undefined) return run(folder)
+  if (!fs.existsSync(join(root, 'src'))) return run(published)
+  if (fs.existsSync(join(root, 'node_modules', 'esbuild'))) return run(checkout)
   const { start } = await import('../src/cli/main.ts')
   await start(process.argv.slice(2))
 }
 
-/** The folder of the bundle that was made last, if every file that it was made of is as it was: some hundred calls of stat. */
-const currentBundle = () => {
-  let last
+/** The bundle of a package: made when it was published. */
+const published = {
+  kept: join(root, 'dist', 'cli', 'compiled'),
+  bundle: () => {
+    const { size, ctimeMs } = fs.statSync(join(root, 'dist', 'cli', 'modules'))
+    return { folder: join(root, 'dist', 'cli'), states: { 'dist/cli/modules': [size, ctimeMs] } }
+  },
+  isMadeOf: () => true,
+}
+
+/** The bundle of a checkout: made anew when something that it was made of has changed. */
+const checkout = {
+  kept: join(cache, 'compiled'),
+  bundle: () => {
+    const last = lastBundle()
+    return last !== undefined && isCurrent(last.states) ? last : require('../tools/new-bundle.cjs').newBundle(root, cache)
+  },
+  // not of the modules that it does not use, but of the tools
+  isMadeOf: (file, used) => !file.startsWith('src/') || used[file] !== undefined,
+}
+
+const lastBundle = () => {
   try {
-    last = JSON.parse(fs.readFileSync(join(cache, 'current'), 'latin1'))
+    const { name, states } = JSON.parse(fs.readFileSync(join(cache, 'latest'), 'latin1'))
+    return fs.existsSync(join(cache, name, 'modules')) ? { folder: join(cache, name), states } : undefined
   } catch {
     return undefined
   }
-  if (last.version !== process.version) return undefined
-  const { name, files, sizes, times } = last
-  for (let at = 0; at < files.length; at++) {
-    const stats = fs.statSync(root + files[at], { throwIfNoEntry: false })
-    // the time of the last change of the inode cannot be set back, as that of its content can
-    if (stats === undefined || stats.size !== sizes[at] || stats.ctimeMs !== times[at]) return undefined
-  }
-  return join(cache, name)
 }
 
-/** Bundles the checkout; undefined where the bundler is not installed. */
-const newBundle = async () => {
-  if (!fs.existsSync(join(root, 'node_modules', 'esbuild'))) return undefined
-  const { pathToFileURL } = require('node:url')
-  const started = Date.now()
-  const others = ['package.json', 'tsconfig.json', 'bin/gantry.cjs', 'tools/bundle.ts', 'tools/link-modules.ts']
-  const sources = fs.readdirSync(join(root, 'src'), { recursive: true }).map((name) => `src/${name}`)
-  // before they are read: what is changed meanwhile has another state when gantry is started next
-  const states = new Map([...others, ...sources].map((path) => [path, fs.statSync(join(root, path))]))
-  const { bundle } = await import(pathToFileURL(join(root, 'tools', 'bundle.ts')).href)
-  const name = `${started.toString(36)}-${process.pid}`
-  const files = [...others, ...(await bundle(join(cache, name)))]
-  // a change so shortly before may be followed by another that leaves the same time: then no time is right
-  const timeOf = ({ ctimeMs }) => (started - ctimeMs < 50 ? 0 : ctimeMs)
-  const last = {
-    version: process.version,
-    name,
-    files: files.map((path) => `/${path}`),
-    sizes: files.map((path) => states.get(path).size),
-    times: files.map((path) => timeOf(states.get(path))),
+/** Whether files are as they were. The time of the last change of the inode cannot be set back, as that of its content can. */
+const isCurrent = (states) => {
+  for (const path in states) {
+    const stats = fs.statSync(`${root}/${path}`, { throwIfNoEntry: false })
+    if (stats === undefined || stats.size !== states[path][0] || stats.ctimeMs !== states[path][1]) return false
   }
-  const temporary = join(cache, `${name}.tmp`)
-  fs.writeFileSync(temporary, JSON.stringify(last))
-  fs.renameSync(temporary, join(cache, 'current'))
-  // a gantry that still runs loads its workers from the bundle that it was started with
-  for (const other of fs.readdirSync(cache)) {
-    const path = join(cache, other)
-    const stats = fs.statSync(path, { throwIfNoEntry: false })
-    if (other !== name && other !== 'current' && stats !== undefined && stats.mtimeMs < started - 3600_000)
-      fs.rmSync(path, { recursive: true, force: true })
-  }
-  return join(cache, name)
+  return true
 }
 
 /**
- * Runs the command line's modules. Those that a command used when it ran before are kept as a file of their own, with what V8 compiled
- * of them the next time: to read and compile what all commands consist of would take twice as long as most of them.
+ * Runs the command line's modules. Those that a command used when it ran before are kept in a file of their own, with what V8 compiled
+ * of them the next time: to look at, read and compile what all commands consist of would take longer than most of them.
  */
-const run = async (folder) => {
+const run = async (place) => {
   const words = process.argv.slice(2)
   const verb = words.find((word, at) => /^[a-z]+$/.test(word) && !/^--(?:root|storage-driver)$/.test(words[at - 1]))
-  const all = join(folder, 'main.js')
-  const { size, ctimeMs } = fs.statSync(all)
-  const identity = `${process.version} ${process.arch} ${size} ${ctimeMs}`
-  const path = join(folder, 'compiled', `${verb}`)
-  const kept = readKept(path, identity)
+  const path = join(place.kept, `${verb}`)
+  const kept = readKept(path)
   const script = kept && compile(path, kept.source, kept.code)
   const used = script ? script.runInThisContext() : {}
+  let made
+  const bundle = () => (made = made || place.bundle())
   let others
-  const load = linker(all, (id) => {
+  const find = (id) => {
     if (used[id] === undefined) {
-      others = others || compile(all, fs.readFileSync(all, 'latin1')).runInThisContext()
-      used[id] = others[id]
+      const { folder } = bundle()
+      others = others || readModules(join(folder, 'modules'))
+      used[id] = compile(join(folder, id), others(id)).runInThisContext()
     }
     return used[id]
-  })
-  const { start, leave, isVerb } = load('src/cli/main.ts')
+  }
+  const { start, leave, isVerb } = linker(find, () => join(bundle().folder, 'modules.js'))('src/cli/main.ts')
   await start(words)
   if (others !== undefined) {
-    if (isVerb(verb)) keep(path, identity, textOf(used), Buffer.alloc(0))
-  } else if (kept.code === undefined || script.cachedDataRejected) keep(path, identity, kept.source, script.createCachedData())
+    const states = Object.entries(bundle().states).filter(([file]) => place.isMadeOf(file, used))
+    // not if a source has changed since the start: what is kept would be the old code with the new state
+    const isSame = states.every(([file, [, time]]) => kept === undefined || (kept.states[file] || [0, time])[1] === time)
+    if (isSame && isVerb(verb)) keep(path, Object.fromEntries(states), textOf(used), Buffer.alloc(0))
+  } else if (kept.code === undefined || script.cachedDataRejected) {
+    keep(path, kept.states, kept.source, script.createCachedData())
+  }
   leave()
 }
 
@@ -106,17 +97,17 @@ const compile = (filename, source, cachedData) => {
 }
 
 /** Answers what loads a module by its path in the checkout: calls the function that defines it, once. */
-const linker = (filename, find) => {
+const linker = (find, fileOf) => {
   const loaded = new Map()
   const bundle = {
+    filename: __filename,
+    // for what lies beside the modules
     get url() {
-      return require('node:url').pathToFileURL(filename).href
+      return require('node:url').pathToFileURL(fileOf()).href
     },
     // what import() makes of a module that is CommonJS
-    namespace: (own) => (own[Symbol.toStringTag] === 'Module' ? own : Object.assign({}, own, { default: own })),
-    define: (exports, all) => {
-      for (const name in all) Object.defineProperty(exports, name, { get: all[name], enumerable: true })
-    },
+    namespace: (own) =>
+      require('node:util').types.isModuleNamespaceObject(own) ? own : Object.assign({}, own, { default: own }),
   }
   const load = (id) => {
     const known = loaded.get(id)
@@ -129,38 +120,55 @@ const linker = (filename, find) => {
   return load
 }
 
-/** As in main.js, of which each is a part. In all, it is ASCII. */
+/** Answers what finds the text of a module in what tools/link-modules.ts made. All of it is ASCII. */
+const readModules = (path) => {
+  const text = fs.readFileSync(path, 'latin1')
+  const places = new Map()
+  let start = text.indexOf('\n') + 1
+  for (const [id, length] of JSON.parse(text.slice(0, start))) {
+    places.set(id, [start, start + length])
+    start += length
+  }
+  return (id) => text.slice(...places.get(id))
+}
+
+/** One object of all modules that were used. */
 const textOf = (modules) =>
   `({\n${Object.keys(modules)
     .map((id) => `${JSON.stringify(id)}: ${modules[id]}`)
     .join(',\n')}\n})\n`
 
-// A kept file: a line that says what it was made of and how long the source is, filled up with blanks; the source; the compiled code,
-// which V8 wants at a multiple of 8.
-const headerSize = 128
+// A kept file: the lengths of what follows; as JSON, the states of the files that the source was made of; the source; the compiled
+// code, which V8 wants at a multiple of 8.
 
-const readKept = (path, identity) => {
+const readKept = (path) => {
   try {
     const bytes = fs.readFileSync(path)
-    const header = bytes.latin1Slice(0, headerSize)
-    if (!header.startsWith(`${identity} `)) return undefined
-    const end = headerSize + Number(header.slice(identity.length))
-    return { source: bytes.latin1Slice(headerSize, end), code: end < bytes.length ? bytes.subarray(end) : undefined }
+    const [version, statesSize, sourceSize] = bytes.latin1Slice(0, 64).split(' ')
+    if (version !== process.version) return undefined
+    const sourceStart = 64 + Number(statesSize)
+    const codeStart = sourceStart + Number(sourceSize)
+    const states = JSON.parse(bytes.latin1Slice(64, sourceStart))
+    if (!isCurrent(states)) return undefined
+    const code = codeStart < bytes.length ? bytes.subarray(codeStart) : undefined
+    return { states, source: bytes.latin1Slice(sourceStart, codeStart), code }
   } catch {
     return undefined
   }
 }
 
-const keep = (path, identity, source, code) => {
-  const padded = source.padEnd(Math.ceil(source.length / 8) * 8)
+const keep = (path, states, source, code) => {
+  const padded = (text) => text.padEnd(Math.ceil(text.length / 8) * 8)
+  const parts = [padded(JSON.stringify(states)), padded(source)]
+  const header = [process.version, ...parts.map((part) => part.length), ''].join(' ').padEnd(64)
   const temporary = `${path}.${process.pid}.tmp`
   try {
     fs.mkdirSync(dirname(path), { recursive: true })
-    fs.writeFileSync(temporary, [`${identity} ${padded.length}`.padEnd(headerSize), padded].join(''), 'latin1')
-    fs.appendFileSync(temporary, code)
+    fs.writeFileSync(temporary, Buffer.concat([Buffer.from([header, ...parts].join(''), 'latin1'), code]))
     fs.renameSync(temporary, path)
   } catch {
     // where nothing can be written, nothing is kept
+    fs.rmSync(temporary, { force: true })
   }
 }
 

@@ -4,19 +4,13 @@ import { transform } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 
-/** Modules as one text, an object whose keys are their paths in the checkout and whose values are functions that define their exports. */
-export interface LinkedModules {
-  readonly code: string
-  readonly paths: readonly string[]
-}
-
 /**
- * Puts a module and all that it imports into one text, in which each stays a function of its own. Such a function is called when
- * something of its module is used for the first time, not when it is imported, and the modules of Node.js are loaded likewise: what a
- * command does not reach is neither evaluated nor compiled. For modules that do nothing but define things, and that import and export
- * by name. bin/gantry.cjs calls the functions.
+ * Makes functions of a module and all that it imports, by their paths in the checkout. Such a function defines what its module exports,
+ * and is called when something of it is used for the first time, not when it is imported; the modules of Node.js are loaded likewise.
+ * What a command does not reach is neither evaluated nor compiled. For modules that do nothing but define things, and that import and
+ * export by name. bin/gantry.cjs calls the functions.
  */
-export const linkModules = async (entry: string): Promise<LinkedModules> => {
+export const linkModules = async (entry: string): Promise<ReadonlyMap<string, string>> => {
   const texts = new Map<string, Promise<string>>()
   const add = (path: string): void => {
     if (texts.has(path)) return
@@ -30,12 +24,16 @@ export const linkModules = async (entry: string): Promise<LinkedModules> => {
     )
   }
   add(entry)
-  const functions: string[] = []
+  const functions = new Map<string, string>()
   // grows while it is walked
   for (const [path, code] of texts)
-    functions.push(`${JSON.stringify(path)}: ($exports, $load, $require, $bundle) => {\n'use strict'\n${await code}}`)
-  return { code: `({\n${functions.join(',\n')}\n})\n`, paths: [...texts.keys()] }
+    functions.set(path, `($exports, $load, $require, $bundle) => {\n'use strict'\n${await code}}\n`)
+  return functions
 }
+
+/** All functions as one text that can be taken apart without being parsed: a line of JSON with their paths and lengths, and they. */
+export const joinModules = (functions: ReadonlyMap<string, string>): string =>
+  [`${JSON.stringify([...functions].map(([path, code]) => [path, code.length]))}\n`, ...functions.values()].join('')
 
 const readModule = async (path: string): Promise<{ readonly code: string; readonly imports: readonly string[] }> => {
   const { code } = await transform(await readFile(join(root, path), 'utf8'), {
@@ -43,7 +41,7 @@ const readModule = async (path: string): Promise<{ readonly code: string; readon
     format: 'cjs',
     platform: 'node',
     target: 'esnext',
-    define: { 'import.meta.url': '$bundle.url' },
+    define: { 'import.meta.url': '$bundle.url', 'import.meta.filename': '$bundle.filename' },
   })
   const imports: string[] = []
   const own = (specifier: string): string => {
@@ -62,12 +60,26 @@ const readModule = async (path: string): Promise<{ readonly code: string; readon
   return { code: linked, imports }
 }
 
-/** What esbuild writes for exports, as getters on `exports` itself. */
-const defineExports = (code: string): string =>
-  code.replace(
+/** What esbuild writes for exports: assigned when the module has been evaluated; what it passes on from others, as getters. */
+const defineExports = (code: string): string => {
+  const own: string[] = []
+  const passedOn: string[] = []
+  const rest = code.replace(
     /^var __[^]*?^var stdin_exports = \{\};\n(?:__export\(stdin_exports, (\{[^]*?^\})\);\n)?module\.exports = __toCommonJS\(stdin_exports\);\n/m,
-    (_, all: string | undefined) => (all === undefined ? '' : `$bundle.define($exports, ${all})\n`),
+    (_, all = '') => {
+      for (const [, name = '', value = ''] of String(all).matchAll(/^ {2}(\w+): \(\) => (.+?),?$/gm))
+        if (/^\w+$/.test(value)) own.push(`${name}: ${value}`)
+        else passedOn.push(`get ${name}() { return ${value} }`)
+      return ''
+    },
   )
+  const assigned = own.length === 0 ? '' : `Object.assign($exports, { ${own.join(', ')} })\n`
+  const defined =
+    passedOn.length === 0
+      ? ''
+      : `Object.defineProperties($exports, Object.getOwnPropertyDescriptors({ ${passedOn.join(', ')} }))\n`
+  return `${rest}${assigned}${defined}`
+}
 
 /** Makes functions of the variables that hold imported modules. */
 const bindLazily = (code: string, own: (specifier: string) => string): string => {

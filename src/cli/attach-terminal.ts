@@ -27,10 +27,15 @@ export const attachTerminal = async (
       context.stdin.setRawMode(true)
       native().passOutput(0)
     }
+    // each is made when it is needed: a process without output is not kept waiting for its streams
     const streams = {
       ...(interactive ? { stdin: context.stdin } : {}),
-      stdout: context.stdout,
-      ...(terminal ? {} : { stderr: context.stderr }),
+      get stdout() {
+        return context.stdout
+      },
+      get stderr() {
+        return terminal ? context.stdout : context.stderr
+      },
     }
     const { attached } = await startContainer(context.engine, container, streams, shown ? size() : undefined)
     if (options.signals) for (const [signal, handler] of handlers) process.on(signal, handler)
@@ -44,8 +49,8 @@ export const attachTerminal = async (
     return status
   } finally {
     if (raw) context.stdin.setRawMode(false)
-    context.stdout.off('resize', resize)
+    if (shown) context.stdout.off('resize', resize)
     for (const [signal, handler] of handlers) process.off(signal, handler)
-    context.stdin.unref?.()
+    if (interactive) context.stdin.unref?.()
   }
 }

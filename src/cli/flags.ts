@@ -1,4 +1,3 @@
-import { parseArgs } from 'node:util'
 import { GantryError } from '../lib/errors.ts'
 
 /** One flag of a command, as docker's help shows it. `list` may be given several times. */
@@ -39,54 +38,69 @@ const parseBoolean = (raw: string, text: string): boolean => {
  * With `firstPositionalEnds` everything from the first argument on is passed through (`run IMAGE cmd -x`). Errors have code USAGE.
  */
 export const parseFlags = <F extends Flags>(flags: F, args: readonly string[], firstPositionalEnds = false): Parsed<F> => {
-  const { tokens } = parseArgs({
-    args: [...args],
-    strict: false,
-    tokens: true,
-    allowPositionals: true,
-    options: Object.fromEntries(
-      Object.entries(flags).map(([name, flag]) => [
-        name,
-        {
-          type: flag.type === 'boolean' ? ('boolean' as const) : ('string' as const),
-          multiple: true,
-          ...(flag.short === undefined ? {} : { short: flag.short }),
-        },
-      ]),
-    ),
-  })
-  const values: Record<string, boolean | string | string[] | undefined> = {}
+  const values: Values = {}
   for (const [name, flag] of Object.entries(flags)) values[name] = flag.type === 'list' ? [] : undefined
   const rest: string[] = []
-  for (const token of tokens) {
-    if (token.kind === 'option-terminator') {
-      if (!firstPositionalEnds) continue
-      return { values: values as FlagValues<F>, args: args.slice(token.index + 1) }
+  let at = 0
+  while (at < args.length) {
+    const word = args[at] ?? ''
+    if (word === '--') {
+      at++
+      break
     }
-    if (token.kind === 'positional') {
-      if (firstPositionalEnds) return { values: values as FlagValues<F>, args: args.slice(token.index) }
-      rest.push(token.value)
-      continue
+    if (word.startsWith('--')) at += setLong(flags, values, word, args[at + 1])
+    else if (word.startsWith('-') && word !== '-') at += setShort(flags, values, word, args[at + 1])
+    else {
+      if (firstPositionalEnds) break
+      rest.push(word)
+      at++
     }
-    const flag = Object.hasOwn(flags, token.name) ? flags[token.name] : undefined
-    const long = token.rawName.startsWith('--')
-    if (flag === undefined || (!long && flag.short !== token.rawName.slice(1)))
-      throw usage(
-        long
-          ? `unknown flag: ${token.rawName}`
-          : `unknown shorthand flag: '${token.rawName.slice(1)}' in ${args[token.index] ?? token.rawName}`,
-      )
-    if (flag.type === 'boolean') {
-      values[token.name] = token.value === undefined ? true : parseBoolean(token.rawName, token.value)
-      continue
-    }
-    if (token.value === undefined) throw usage(`flag needs an argument: ${token.rawName}`)
-    const value = !long && token.inlineValue && token.value.startsWith('=') ? token.value.slice(1) : token.value
-    const list = values[token.name]
-    if (Array.isArray(list)) list.push(value)
-    else values[token.name] = value
   }
-  return { values: values as FlagValues<F>, args: rest }
+  return { values: values as FlagValues<F>, args: [...rest, ...args.slice(at)] }
+}
+
+type Values = Record<string, boolean | string | string[] | undefined>
+
+/** `--name` or `--name=value`; answers how many words that took. */
+const setLong = (flags: Flags, values: Values, word: string, next: string | undefined): number => {
+  const [shown = ''] = word.split('=', 1)
+  const name = shown.slice(2)
+  const flag = Object.hasOwn(flags, name) ? flags[name] : undefined
+  if (flag === undefined) throw usage(`unknown flag: ${shown}`)
+  const inline = shown.length < word.length ? word.slice(shown.length + 1) : undefined
+  return setValue(values, { name, flag, shown }, inline, next)
+}
+
+/** `-a`, `-abc`, `-ovalue`, `-o=value`; answers how many words that took. */
+const setShort = (flags: Flags, values: Values, word: string, next: string | undefined): number => {
+  for (let at = 1; at < word.length; at++) {
+    const letter = word[at] ?? ''
+    const entry = Object.entries(flags).find(([, flag]) => flag.short === letter)
+    if (entry === undefined) throw usage(`unknown shorthand flag: '${letter}' in ${word}`)
+    const [name, flag] = entry
+    const tail = word.slice(at + 1)
+    if (flag.type === 'boolean' && !tail.startsWith('=')) values[name] = true
+    else return setValue(values, { name, flag, shown: `-${letter}` }, tail === '' ? undefined : tail.replace(/^=/, ''), next)
+  }
+  return 1
+}
+
+const setValue = (
+  values: Values,
+  { name, flag, shown }: { readonly name: string; readonly flag: FlagSpec; readonly shown: string },
+  inline: string | undefined,
+  next: string | undefined,
+): number => {
+  if (flag.type === 'boolean') {
+    values[name] = inline === undefined ? true : parseBoolean(shown, inline)
+    return 1
+  }
+  const value = inline ?? next
+  if (value === undefined) throw usage(`flag needs an argument: ${shown}`)
+  const list = values[name]
+  if (Array.isArray(list)) list.push(value)
+  else values[name] = value
+  return inline === undefined ? 2 : 1
 }
 
 /** The `Options:` part of a command's help. */

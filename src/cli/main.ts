@@ -1,5 +1,4 @@
 import { GantryError, isGantryError } from '../lib/errors.ts'
-import { explainSystemError } from '../lib/system-error.ts'
 import { commandHelp, type CommandSpec } from './command.ts'
 import { findCommand, overview, similarCommands } from './commands.ts'
 import { createContext, globalFlags } from './context.ts'
@@ -45,8 +44,7 @@ const main = async (words: readonly string[]): Promise<number> => {
     const context = createContext({ ...global.values, ...ownRegistryFlags(values) }, streams)
     await using _engine = context.engine
     return (await command.run(context, args, values)) ?? 0
-  } catch (thrown) {
-    const error = explainSystemError(thrown)
+  } catch (error) {
     streams.write('stderr', `${describeError(error, global.values.debug === true, found.name)}\n`)
     return exitStatusOf(error, failureStatus)
   }

@@ -1,7 +1,9 @@
 import { isGantryError, messageOf } from '../lib/errors.ts'
+import { explainSystemError } from '../lib/system-error.ts'
 
 /** Says what went wrong in one line and what to try in another; with `debug` the chain of causes. */
-export const describeError = (error: unknown, debug: boolean, command?: string): string => {
+export const describeError = (thrown: unknown, debug: boolean, command?: string): string => {
+  const error = explainSystemError(thrown)
   const lines = [...excerptOf(error), `gantry${command === undefined ? '' : ` ${command}`}: ${messageOf(error)}`]
   if (isGantryError(error) && error.hint !== undefined) lines.push(`hint: ${error.hint}`)
   if (debug) {

@@ -7,6 +7,8 @@ export interface WatchOptions extends Abortable {
   readonly onProgress?: (bytes: number) => void
   /** Called once the stream has ended, not after an error. */
   readonly onEnd?: () => void
+  /** Called when the stream itself fails. */
+  readonly onError?: () => void
 }
 
 /**
@@ -15,7 +17,7 @@ export interface WatchOptions extends Abortable {
  */
 export const watchStream = (stream: ByteStream, options: WatchOptions): ByteStream => {
   const source = stream[Symbol.asyncIterator]()
-  const { signal, onProgress, onEnd } = options
+  const { signal, onProgress, onEnd, onError } = options
   let seen = 0
   let refuse: ((error: unknown) => void) | undefined
   const abort = (): void => {
@@ -36,6 +38,7 @@ export const watchStream = (stream: ByteStream, options: WatchOptions): ByteStre
       end()
       // not awaited: a stream that hangs may hang here too
       if (signal?.aborted === true) source.return?.().catch(() => undefined)
+      else onError?.()
       throw error
     })
     if (step.done === true) {

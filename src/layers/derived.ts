@@ -1,7 +1,7 @@
-import { access, readFile } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
-import { systemCode } from '../lib/errors.ts'
 import type { DiffId } from '../oci/digest.ts'
 import type { LayerJob } from './layer.worker.ts'
 import { namesIn, type TarLayers } from './tar-layers.ts'
@@ -9,15 +9,8 @@ import { namesIn, type TarLayers } from './tar-layers.ts'
 // What is made of layers and can be made again at any time: indexes over several, layers unpacked into folders. Each is a folder with a
 // list `layers` of those that went into it, and goes with the first of them that goes.
 
-export const exists = async (path: string): Promise<boolean> => {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false
-    throw error
-  }
-}
+/** True if something is at the path (links followed). */
+export const exists = (path: string): boolean => statSync(path, { throwIfNoEntry: false }) !== undefined
 
 /** Has a worker make the folder at `target`, unless it is there. */
 export const makeDerived = async (
@@ -26,9 +19,9 @@ export const makeDerived = async (
   job: (temporary: string) => LayerJob,
   options?: Abortable,
 ): Promise<void> => {
-  if (await exists(target)) return
+  if (exists(target)) return
   const work = async (): Promise<void> => {
-    if (!(await exists(target))) await layers.runJob(job(await layers.workspace.temporary()))
+    if (!exists(target)) await layers.runJob(job(await layers.workspace.temporary()))
   }
   await layers.workspace.exclusive(basename(target), work, options)
 }

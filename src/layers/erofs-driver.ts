@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Mount } from '../lib/mount.ts'
@@ -38,7 +38,7 @@ export const createErofsDriver = (layers: TarLayers): StackDriver => ({
     const [only] = parts
     if (only !== undefined && parts.length === 1 && place.upper === undefined) return [mount(only, place.target)]
     const folders = parts.map((_, index) => join(place.scratch, `layer-${index}`))
-    for (const folder of folders) await mkdir(folder, { recursive: true })
+    for (const folder of folders) mkdirSync(folder, { recursive: true })
     const images = parts.map((part, index) => mount(part, folders[index] as string))
     return [...images, await overlayOf(folders, place)]
   },
@@ -52,7 +52,7 @@ const partsOf = async (layers: TarLayers, stack: readonly StoredInfo[], options?
   // the longest part of the stack that has an index, and single layers over it
   for (let count = stack.length; count > 0 && stack.length - count < stackLimit; count--) {
     const base = count === 1 && stack[0]?.alone === true ? single(stack[0]) : merged(count)
-    if (await exists(base.index)) return [base, ...stack.slice(count).map(single)]
+    if (exists(base.index)) return [base, ...stack.slice(count).map(single)]
     if (!(await fitsOver(layers, stack[count - 1] as StoredInfo, stack.slice(0, count - 1)))) break
   }
   const id = chainIds(stack.map(({ diffId }) => diffId)).at(-1)

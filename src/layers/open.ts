@@ -37,7 +37,7 @@ export const openLayerStore = async (options: OpenLayerStoreOptions): Promise<La
 /** Whether EROFS can be mounted; once it could, that is remembered for this kernel, since trying takes a tenth of what a short run does. */
 const mountsErofs = async (root: string): Promise<boolean> => {
   const mark = join(root, 'layers', `erofs-${release()}`)
-  if (await exists(mark)) return true
+  if (exists(mark)) return true
   if ((await canMountErofs(root)) !== undefined) return false
   await writeFile(mark, '')
   return true

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Mount } from '../lib/mount.ts'
@@ -27,7 +27,7 @@ export const overlayOf = async (folders: readonly string[], place: MountPlace, u
   const lower = folders.toReversed()
   while (lower.length + (upper === undefined ? 0 : 1) < 2) {
     const empty = join(scratch, `empty-${lower.length}`)
-    await mkdir(empty, { recursive: true })
+    mkdirSync(empty, { recursive: true })
     lower.push(empty)
   }
   return {

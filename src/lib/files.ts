@@ -1,12 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { systemCode } from './errors.ts'
+import { randomHex } from './random.ts'
+import { explainSystemError, isDiskFull } from './system-error.ts'
 
 /** A name beside `path` that nobody else uses, for temp + fsync + rename. */
 export const temporaryName = (path: string): string =>
-  join(dirname(path), `.${basename(path)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
+  join(dirname(path), `.${basename(path)}.${process.pid}.${randomHex(6)}.tmp`)
 
 /** Makes the entries of a folder last: what was renamed into it survives a power cut. */
 export const syncFolder = async (folder: string): Promise<void> => {
@@ -25,22 +26,39 @@ export const syncFolder = async (folder: string): Promise<void> => {
  * a power cut is written without the fsyncs (`durable` false).
  */
 export const writeFileAtomic = async (path: string, data: Uint8Array | string, mode = 0o644, durable = true): Promise<void> => {
+  if (!durable) {
+    replaceFile(path, data, mode)
+    return
+  }
   await mkdir(dirname(path), { recursive: true })
   const temporary = temporaryName(path)
   try {
     const handle = await open(temporary, 'wx', mode)
     try {
       await handle.writeFile(data)
-      if (durable) await handle.sync()
+      await handle.sync()
     } finally {
       await handle.close()
     }
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
+    throw isDiskFull(error) ? explainSystemError(error, path) : error
+  }
+  await syncFolder(dirname(path))
+}
+
+/** Without waiting for the disk there is nothing to wait for. */
+const replaceFile = (path: string, data: Uint8Array | string, mode: number): void => {
+  mkdirSync(dirname(path), { recursive: true })
+  const temporary = temporaryName(path)
+  try {
+    writeFileSync(temporary, data, { flag: 'wx', mode })
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
     throw error
   }
-  if (durable) await syncFolder(dirname(path))
 }
 
 /** True if something is at the path (links followed). */

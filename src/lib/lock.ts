@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSync } from 'node:sqlite'
@@ -31,7 +31,7 @@ const open = (Database: typeof DatabaseSync, path: string): DatabaseSync => {
 
 const attempt = async (path: string, mode: LockMode): Promise<FileLock | undefined> => {
   const { DatabaseSync } = await import('node:sqlite')
-  await mkdir(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true })
   const database = open(DatabaseSync, path)
   try {
     // else a journal lies beside the lock, and stays there when its holder is killed

@@ -45,7 +45,7 @@ names.set(15, { name: 'ENOTBLK', text: 'block device required' })
 
 let loaded: Native | undefined
 
-/** Loads koffi and libc on first use (about 15 ms); `unsupported` where there is no prebuilt koffi or no Linux. */
+/** Loads koffi and libc on first use (about 2 ms); `unsupported` where there is no prebuilt koffi or no Linux. */
 export const native = (): Native => (loaded ??= load())
 
 interface Koffi {
@@ -62,7 +62,7 @@ export const loadLibc = (): DefineCall => {
   let koffi: Koffi
   let libc: ReturnType<Koffi['load']>
   try {
-    koffi = createRequire(import.meta.url)('koffi') as Koffi
+    koffi = loadKoffi(createRequire(import.meta.filename))
     // null: the symbols of the running program, which links libc, whichever it is
     libc = koffi.load(null as unknown as string)
   } catch (cause) {
@@ -91,6 +91,15 @@ export const loadLibc = (): DefineCall => {
         },
       )
     }
+  }
+}
+
+/** koffi's binary for glibc itself where there is one: the package's own code takes longer to find out which to load than that to load. */
+const loadKoffi = (require: NodeJS.Require): Koffi => {
+  try {
+    return require(`@koromix/koffi-linux-${process.arch}/linux_${process.arch}/koffi.node`) as Koffi
+  } catch {
+    return require('koffi') as Koffi
   }
 }
 

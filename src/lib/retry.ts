@@ -12,6 +12,8 @@ export interface RetryOptions extends Abortable {
   readonly maxAfter?: number
   /** Whether this error is worth another call, and the wait in milliseconds that the other side asked for. */
   readonly retryable: (error: unknown) => boolean | { readonly after: number }
+  /** Asked after each failure: true if the call came further than the one before, so that the count and the waits begin anew. */
+  readonly progressed?: () => boolean
   readonly onRetry?: (error: unknown, wait: number, attempt: number) => void
 }
 
@@ -23,6 +25,7 @@ export const retry = async <T>(call: (attempt: number) => Promise<T>, options: R
     try {
       return await call(attempt)
     } catch (error) {
+      if (options.progressed?.() === true) attempt = 1
       const verdict = attempt < attempts ? options.retryable(error) : false
       if (verdict === false) throw error
       const backoff = Math.min(maxDelay, delay * 2 ** (attempt - 1)) * (0.75 + Math.random() * 0.5)

@@ -67,13 +67,13 @@ export const fullReason = (path: string, needed?: number): string => {
 
 /**
  * What the system refused (a full disk, a read-only file system, …) as an error that says what and where. Errors of our own, and those
- * that a program would have caused itself, are answered as they are.
+ * that a program would have caused itself, are answered as they are. `target` is the file, where the system does not name it.
  */
-export const explainSystemError = (error: unknown): unknown => {
+export const explainSystemError = (error: unknown, target?: string): unknown => {
   const reason = reasons[systemCode(error) ?? '']
   if (reason === undefined || isGantryError(error)) return error
   const { kind, code, text, hint } = reason
-  const { path, syscall } = error as NodeJS.ErrnoException
+  const { path = target, syscall } = error as NodeJS.ErrnoException
   const what = path === undefined ? `go on (${syscall ?? messageOf(error)})` : `${verbs[syscall ?? ''] ?? 'use'} "${path}"`
   const why = code === 'DISK_FULL' && path !== undefined ? fullReason(dirname(path)) : text
   return new GantryError(kind, code, `Cannot ${what}: ${why}`, { cause: error, ...(hint !== undefined && { hint }) })

@@ -104,6 +104,7 @@ export class Registry {
     call: (attempt: number) => Promise<T>,
     options: Pick<TransferOptions, 'signal' | 'onRetry'> & {
       readonly retryable?: (error: unknown) => boolean | undefined
+      readonly progressed?: () => boolean
     } = {},
   ): Promise<T> {
     const { attempts, retryDelay, onRetry } = this.#options
@@ -111,6 +112,7 @@ export class Registry {
       ...(options.signal && { signal: options.signal }),
       ...(attempts !== undefined && { attempts }),
       ...(retryDelay !== undefined && { delay: retryDelay }),
+      ...(options.progressed && { progressed: options.progressed }),
       retryable: (error) => options.retryable?.(error) ?? isTransient(error, this.#reached),
       onRetry: (error, wait) => {
         onRetry?.(messageOf(error), wait)

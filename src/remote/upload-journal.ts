@@ -53,6 +53,7 @@ export const createUploadJournal = (options: { readonly folder: string; readonly
       const path = join(folder, fileName(key))
       let waited = false
       const held = await lock(`${path}.lock`, 'exclusive', { ...(signal && { signal }), onWait: () => (waited = true) })
+      await dropUnfinished(folder, fileName(key))
       let ended = false
       return {
         get waited() {
@@ -92,6 +93,11 @@ const readRecord = async (file: string, key: UploadKey): Promise<KeptUpload | un
     if (systemCode(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error
   }
+}
+
+/** Removes what a killed process had not finished to write of a file; whoever has the claim is the only writer. */
+const dropUnfinished = async (folder: string, name: string): Promise<void> => {
+  for (const file of await readdir(folder)) if (file.startsWith(`.${name}.`)) await rm(join(folder, file), { force: true })
 }
 
 /** Removes what has not been written to since `before` (milliseconds since 1970). */

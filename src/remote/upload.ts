@@ -45,6 +45,9 @@ export class Upload {
   /** The source is used up. */
   #over = false
   #resumed = false
+  /** Bytes that the registry had, at the last attempt and when there was last said to be progress. */
+  #reached = 0
+  #mark = 0
   #failure: unknown
   /** What the source itself failed with. */
   #sourceFailure: unknown
@@ -71,6 +74,7 @@ export class Upload {
     session ??= await this.#begin()
     this.#session = session
     this.#resumed = session.offset > 0
+    this.#reached = session.offset
     if (this.#way === 'chunks') session = await this.#sendChunks(session)
     if (this.#way === 'stream') session = await this.#sendStream(session)
     const rest = session.offset === size ? undefined : await this.#open(session.offset)
@@ -97,6 +101,13 @@ export class Upload {
     if (!forgotten && !(this.#resumed && isGantryError(error) && error.code === 'DIGEST_INVALID')) return undefined
     this.#session = undefined
     return true
+  }
+
+  /** True if the registry has kept more of it than when this was last asked. */
+  progressed(): boolean {
+    const further = this.#reached > this.#mark
+    this.#mark = Math.max(this.#mark, this.#reached)
+    return further
   }
 
   async cancel(): Promise<void> {

@@ -62,6 +62,7 @@ const run = async (
       ...(options.signal && { signal: options.signal }),
       ...(options.onRetry && { onRetry: options.onRetry }),
       retryable: (error) => upload.repeatable(error),
+      progressed: () => upload.progressed(),
     })
     await claim?.clear()
   } catch (error) {
@@ -75,7 +76,7 @@ const run = async (
 /** The error with what has been sent of the blob, so that nobody is afraid to try again. */
 const withSent = (error: unknown, { size }: Descriptor, sent: number): unknown => {
   if (!isGantryError(error) || sent === 0) return error
-  const kept = `${humanSize(sent, 4)} of ${humanSize(size, 4)} have been sent: the next push goes on from what has arrived`
+  const kept = `${humanSize(sent, 4)} of ${humanSize(size, 4)} have been sent: the next push goes on from what the registry has kept`
   const { kind, code, message, detail, hint } = error
   return new GantryError(kind, code, message, {
     cause: error,

@@ -3,38 +3,47 @@ import type { DetachFilter } from './detach-keys.ts'
 import type { ContainerStreams } from './interfaces.ts'
 import type { PacketSocket } from './packet-socket.ts'
 
-/** Where a container's output goes: one stream with a terminal, else two. */
+type OutputName = 'stdout' | 'stderr'
+
+interface Opened {
+  readonly stream: NodeJS.WritableStream
+  readonly close: () => void
+}
+
+/** Where a container's output goes: one stream with a terminal, else two. Each is looked at when the first output for it comes. */
 export class Outputs {
   onDrain: () => void = () => undefined
   onError: () => void = () => undefined
-  readonly #streams: ReadonlyMap<'stdout' | 'stderr', NodeJS.WritableStream>
+  readonly #streams: ContainerStreams
   readonly #full = new Set<NodeJS.WritableStream>()
-  readonly #listeners = new Map<NodeJS.WritableStream, { readonly drain: () => void; readonly error: (error: Error) => void }>()
+  readonly #opened = new Map<OutputName, Opened>()
   #error: Error | undefined
 
-  constructor({ stdout, stderr }: ContainerStreams) {
-    this.#streams = new Map([
-      ['stdout', stdout],
-      ['stderr', stderr ?? stdout],
-    ])
-    for (const stream of new Set(this.#streams.values())) {
-      const drain = (): void => {
-        if (this.#full.delete(stream) && this.#full.size === 0) this.onDrain()
-      }
-      const error = (cause: Error): void => {
-        this.#error ??= cause
-        this.onError()
-      }
-      stream.on('drain', drain)
-      stream.on('error', error)
-      this.#listeners.set(stream, { drain, error })
+  constructor(streams: ContainerStreams) {
+    this.#streams = streams
+  }
+
+  #open(name: OutputName): NodeJS.WritableStream {
+    const opened = this.#opened.get(name)
+    if (opened !== undefined) return opened.stream
+    const stream = (name === 'stderr' ? this.#streams.stderr : undefined) ?? this.#streams.stdout
+    const drain = (): void => {
+      if (this.#full.delete(stream) && this.#full.size === 0) this.onDrain()
     }
+    const error = (cause: Error): void => {
+      this.#error ??= cause
+      this.onError()
+    }
+    stream.on('drain', drain)
+    stream.on('error', error)
+    this.#opened.set(name, { stream, close: () => void stream.off('drain', drain).off('error', error) })
+    return stream
   }
 
   /** False if more should wait for `onDrain`. */
-  write(name: 'stdout' | 'stderr', bytes: Uint8Array): boolean {
-    const stream = this.#streams.get(name)
-    if (stream !== undefined && this.#error === undefined && !stream.write(bytes)) this.#full.add(stream)
+  write(name: OutputName, bytes: Uint8Array): boolean {
+    const stream = this.#open(name)
+    if (this.#error === undefined && !stream.write(bytes)) this.#full.add(stream)
     return this.#full.size === 0
   }
 
@@ -42,7 +51,7 @@ export class Outputs {
   async flush(): Promise<void> {
     if (this.#error === undefined)
       await Promise.all(
-        [...this.#listeners.keys()].map((stream) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
+        [...this.#opened.values()].map(({ stream }) => new Promise<void>((resolve) => stream.write('', () => resolve()))),
       )
     if (this.#error !== undefined)
       throw new GantryError('unavailable', 'OUTPUT_BROKEN', `Cannot pass on the container's output: ${messageOf(this.#error)}`, {
@@ -51,7 +60,7 @@ export class Outputs {
   }
 
   close(): void {
-    for (const [stream, { drain, error }] of this.#listeners) stream.off('drain', drain).off('error', error)
+    for (const { close } of this.#opened.values()) close()
   }
 }
 

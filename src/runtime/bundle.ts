@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemCode } from '../lib/errors.ts'
 import { containerHostname, createRuntimeSpec } from './create-runtime-spec.ts'
@@ -25,12 +25,10 @@ export interface BundleOptions {
 export const writeBundle = async (folder: string, options: BundleOptions): Promise<RuntimeSpec> => {
   const { spec, tools } = options
   const { host } = tools
-  const [user, hosts, resolvConf] = await Promise.all([
-    resolveUser(spec.user, options.readRootFile),
-    hostFile('/etc/hosts'),
-    hostFile('/etc/resolv.conf'),
-    mkdir(folder, { recursive: true, mode: 0o700 }),
-  ])
+  const user = await resolveUser(spec.user, options.readRootFile)
+  const hosts = hostFile('/etc/hosts')
+  const resolvConf = hostFile('/etc/resolv.conf')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
   const files = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') }
   const texts = networkFiles(spec, containerHostname(spec, host), { hosts, resolvConf })
   const plain = createRuntimeSpec(spec, {
@@ -40,33 +38,26 @@ export const writeBundle = async (folder: string, options: BundleOptions): Promi
     user,
     files,
   })
-  const filter = plain.linux.seccomp === undefined ? undefined : await compiledFilter(tools, plain.linux.seccomp)
+  const filter = plain.linux.seccomp === undefined ? undefined : compiledFilter(tools, plain.linux.seccomp)
   const runtimeSpec: RuntimeSpec = filter === undefined ? plain : { ...plain, annotations: { [filterAnnotation]: filter } }
-  await Promise.all([
-    // variables may be secrets
-    writeFile(join(folder, 'config.json'), JSON.stringify(runtimeSpec), { mode: 0o600 }),
-    writeFile(files.hosts, texts.hosts),
-    writeFile(files.hostname, texts.hostname),
-    writeFile(files.resolvConf, texts.resolvConf),
-    ...spec.binds.map((bind) => makeSource(bind.source)),
-  ])
+  // variables may be secrets
+  writeFileSync(join(folder, 'config.json'), JSON.stringify(runtimeSpec), { mode: 0o600 })
+  writeFileSync(files.hosts, texts.hosts)
+  writeFileSync(files.hostname, texts.hostname)
+  writeFileSync(files.resolvConf, texts.resolvConf)
+  for (const bind of spec.binds) makeSource(bind.source)
   return runtimeSpec
 }
 
-const hostFile = async (path: string): Promise<string> => {
+const hostFile = (path: string): string => {
   try {
-    return await readFile(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return ''
     throw error
   }
 }
 
-const makeSource = async (path: string): Promise<void> => {
-  try {
-    await stat(path)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    await mkdir(path, { recursive: true })
-  }
+const makeSource = (path: string): void => {
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { recursive: true })
 }

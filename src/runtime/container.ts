@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseJson } from '../lib/bytes.ts'
 import { GantryError, systemCode } from '../lib/errors.ts'
@@ -53,10 +53,8 @@ export const createContainer = async (tools: RuntimeTools, options: CreateContai
     throw new GantryError('failed_precondition', 'NO_MONITOR', `Cannot create container "${spec.id}": conmon is not installed`, {
       hint: 'install conmon (Debian, Ubuntu: apt-get install conmon; Fedora: dnf install conmon)',
     })
-  const [{ annotations, linux }] = await Promise.all([
-    writeBundle(folder, { spec, root: root.path, tools, readRootFile }),
-    mkdir(tools.stateFolder, { recursive: true, mode: 0o700 }),
-  ])
+  const { annotations, linux } = await writeBundle(folder, { spec, root: root.path, tools, readRootFile })
+  mkdirSync(tools.stateFolder, { recursive: true, mode: 0o700 })
   const { pid, monitorPid, message } = await startMonitor(tools, conmon, {
     id: spec.id,
     folder,
@@ -69,7 +67,7 @@ export const createContainer = async (tools: RuntimeTools, options: CreateContai
     environment: options.exitEnvironment ?? {},
   })
   if (pid <= 0) throw runtimeError(`create container "${spec.id}"`, message, spec.args[0] ?? '')
-  if (annotations === undefined && linux.seccomp !== undefined) await keepCompiledFilter(tools, spec.id, linux.seccomp)
+  if (annotations === undefined && linux.seccomp !== undefined) keepCompiledFilter(tools, spec.id, linux.seccomp)
   return { pid, monitorPid }
 }
 
@@ -116,8 +114,7 @@ export const readExit = async (
 ): Promise<{ readonly exitStatus: number; readonly finished: number } | undefined> => {
   const path = monitorFiles(folder).exit
   try {
-    const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)])
-    return { exitStatus: Number.parseInt(text, 10), finished: mtimeMs }
+    return { exitStatus: Number.parseInt(readFileSync(path, 'utf8'), 10), finished: statSync(path).mtimeMs }
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined
     throw error

@@ -1,4 +1,4 @@
-import { access, constants } from 'node:fs/promises'
+import { accessSync, constants } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import { GantryError } from '../lib/errors.ts'
 import { runProcess } from '../lib/process.ts'
@@ -34,14 +34,15 @@ export interface DetectOptions {
 }
 
 /** Finds crun, else runc, and conmon, without running them. No runtime at all is `failed_precondition`. */
+// oxlint-disable-next-line require-await
 export const detectRuntime = async (options: DetectOptions): Promise<RuntimeTools> => {
   const host = options.host ?? hostFacts()
   const folders = searchPath(options.path)
   const kinds: readonly RuntimeKind[] = runnable(host, options.prefer)
   for (const kind of kinds) {
-    const path = await findProgram(kind, folders)
+    const path = findProgram(kind, folders)
     if (path === undefined) continue
-    const conmon = await findProgram('conmon', folders)
+    const conmon = findProgram('conmon', folders)
     const { stateFolder } = options
     return { runtime: { kind, path }, ...(conmon === undefined ? {} : { conmon }), host, stateFolder, path: folders.join(':') }
   }
@@ -76,11 +77,11 @@ const searchPath = (path: string): readonly string[] => [
   ]),
 ]
 
-const findProgram = async (name: string, folders: readonly string[]): Promise<string | undefined> => {
+const findProgram = (name: string, folders: readonly string[]): string | undefined => {
   for (const folder of folders) {
     const path = join(folder, name)
     try {
-      await access(path, constants.X_OK)
+      accessSync(path, constants.X_OK)
       return path
     } catch {
       // not here

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
-import { link, mkdir, readFile, stat } from 'node:fs/promises'
+import { linkSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { systemCode } from '../lib/errors.ts'
+import { shortHash } from '../lib/short-hash.ts'
 import type { RuntimeTools } from './detect-runtime.ts'
 import type { RuntimeSeccomp } from './runtime-spec.ts'
 
@@ -15,32 +15,31 @@ export const filterAnnotation = 'run.oci.seccomp_bpf_data'
 const maxFilter = 8 * 4096
 
 /** The compiled form of a filter that this crun has compiled before, base64; else undefined. */
-export const compiledFilter = async (tools: RuntimeTools, seccomp: RuntimeSeccomp): Promise<string | undefined> => {
+export const compiledFilter = (tools: RuntimeTools, seccomp: RuntimeSeccomp): string | undefined => {
   if (tools.runtime.kind !== 'crun') return undefined
-  const bytes = await readFile(await cacheFile(tools, seccomp)).catch((error: unknown) => {
+  try {
+    const bytes = readFileSync(cacheFile(tools, seccomp))
+    return bytes.length > 0 && bytes.length <= maxFilter && bytes.length % 8 === 0 ? bytes.toString('base64') : undefined
+  } catch (error) {
     if (systemCode(error) === undefined) throw error
-    return Buffer.alloc(0)
-  })
-  return bytes.length > 0 && bytes.length <= maxFilter && bytes.length % 8 === 0 ? bytes.toString('base64') : undefined
+    return undefined
+  }
 }
 
 /** Keeps what crun compiled for a container that it has created; where that fails, the next container has it compiled again. */
-export const keepCompiledFilter = async (tools: RuntimeTools, id: string, seccomp: RuntimeSeccomp): Promise<void> => {
+export const keepCompiledFilter = (tools: RuntimeTools, id: string, seccomp: RuntimeSeccomp): void => {
   if (tools.runtime.kind !== 'crun') return
   try {
-    const file = await cacheFile(tools, seccomp)
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await link(join(tools.stateFolder, id, 'seccomp.bpf'), file)
+    const file = cacheFile(tools, seccomp)
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    linkSync(join(tools.stateFolder, id, 'seccomp.bpf'), file)
   } catch (error) {
     if (systemCode(error) === undefined) throw error
   }
 }
 
 /** Named after all that the compiled form depends on. */
-const cacheFile = async (tools: RuntimeTools, seccomp: RuntimeSeccomp): Promise<string> => {
-  const { size, mtimeMs } = await stat(tools.runtime.path)
-  const key = createHash('sha256')
-    .update(JSON.stringify([tools.runtime.path, size, mtimeMs, seccomp]))
-    .digest('hex')
-  return join(tools.stateFolder, '.seccomp', key)
+const cacheFile = (tools: RuntimeTools, seccomp: RuntimeSeccomp): string => {
+  const { size, mtimeMs } = statSync(tools.runtime.path)
+  return join(tools.stateFolder, '.seccomp', shortHash(JSON.stringify([tools.runtime.path, size, mtimeMs, seccomp])))
 }

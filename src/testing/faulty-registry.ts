@@ -135,7 +135,12 @@ const uploads = async (call: Call): Promise<true> => {
     return end(response, 413, { connection: 'close' })
   }
   const range = parseUploadRange(request.headers['content-range'])
-  const body = await request.body()
+  const body = await request.body().catch((error: unknown) => {
+    // as the registries do that people run
+    if (range === undefined || range.start === received.length)
+      call.uploads.set(rest, Buffer.concat([received, request.arrived()]))
+    throw error
+  })
   if (range !== undefined && (range.start !== received.length || range.end - range.start !== body.length))
     return uploadAnswer(call, 416, rest, received.length)
   const bytes = Buffer.concat([received, body])

@@ -9,6 +9,8 @@ export interface PeerRequest {
   readonly headers: IncomingMessage['headers']
   /** The body, read once for all who ask. */
   readonly body: () => Promise<Buffer>
+  /** What has come of the body, of one that broke off too. */
+  readonly arrived: () => Buffer
   readonly incoming: IncomingMessage
 }
 
@@ -38,8 +40,8 @@ export interface HttpPeer extends AsyncDisposable {
 const peerRequest = (incoming: IncomingMessage): PeerRequest => {
   const url = new URL(incoming.url ?? '/', 'http://peer')
   let body: Promise<Buffer> | undefined
+  const chunks: Buffer[] = []
   const read = async (): Promise<Buffer> => {
-    const chunks: Buffer[] = []
     for await (const chunk of incoming) chunks.push(chunk as Buffer)
     return Buffer.concat(chunks)
   }
@@ -49,6 +51,7 @@ const peerRequest = (incoming: IncomingMessage): PeerRequest => {
     query: url.searchParams,
     headers: incoming.headers,
     body: () => (body ??= read()),
+    arrived: () => Buffer.concat(chunks),
     incoming,
   }
 }

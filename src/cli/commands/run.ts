@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { createContainer, type CreateReport } from '../../engine/containers/create.ts'
+import { createContainer } from '../../engine/containers/create.ts'
 import type { CreateOptions, PullPolicy } from '../../engine/containers/create-options.ts'
+import type { ContainerRecord } from '../../engine/containers/records.ts'
 import { startContainer } from '../../engine/containers/start.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { familiarString, parseReference, withDefaultTag, type Reference } from '../../oci/reference.ts'
@@ -65,13 +66,7 @@ export const command = defineCommand({
       })
     if (values.publish.length > 0 && options.network === 'host')
       context.warn('WARNING: Published ports are discarded when using host network mode')
-    await using progress = await openProgress(context, values.quiet === true ? 'quiet' : undefined, 'pull')
-    const container = await createContainer(context.engine, options, {
-      signal: context.signal,
-      ...pullReport(context, image, progress, values.quiet === true),
-      onWarning: (message) => context.warn(`WARNING: ${message}`),
-    })
-    await progress.close()
+    const container = await create(context, options, values.quiet === true)
     if (values.cidfile !== undefined) await writeFile(values.cidfile, container.id, { flag: 'wx' })
     if (detached) {
       await startContainer(context.engine, container)
@@ -82,22 +77,31 @@ export const command = defineCommand({
   },
 })
 
-/** docker's lines of a pull that a run needs, on stderr, since stdout is the container's. */
-const pullReport = (context: CliContext, image: string, progress: ProgressRenderer, quiet: boolean): CreateReport => {
+const create = async (context: CliContext, options: CreateOptions, quiet: boolean): Promise<ContainerRecord> => {
+  await using shown = new AsyncDisposableStack()
+  const open = async (): Promise<ProgressRenderer> => shown.use(await openProgress(context, quiet ? 'quiet' : undefined, 'pull'))
+  // only for a pull: an image that is here is not kept waiting for it
+  let progress = options.pull === 'always' ? await open() : undefined
   // an ID is no reference, and is never pulled
-  const reference = (): Reference => withDefaultTag(parseReference(image))
-  return {
-    onPull: () => context.warn(`Unable to find image '${familiarString(reference())}' locally`),
+  const reference = (): Reference => withDefaultTag(parseReference(options.image))
+  // docker's lines of a pull that a run needs, on stderr, since stdout is the container's
+  return await createContainer(context.engine, options, {
+    signal: context.signal,
+    onPull: async () => {
+      context.warn(`Unable to find image '${familiarString(reference())}' locally`)
+      progress = await open()
+    },
     onEvent: (event) => {
       if (event.kind === 'resolved' && !quiet) context.warn(pullingLine(reference()))
-      progress.copy(event)
+      progress?.copy(event)
     },
     onPulled: ({ target, upToDate }) => {
       if (quiet) return
       context.warn(`Digest: ${target.digest}`)
       context.warn(statusLine(upToDate, reference()))
     },
-  }
+    onWarning: (message) => context.warn(`WARNING: ${message}`),
+  })
 }
 
 const createOptions = async (

@@ -30,7 +30,7 @@ export const copyBlob = async (
 
 /**
  * Moves the bytes. A stream that breaks in the middle is fetched again, from where it broke if the sink can; a request that fails
- * before its first byte is not, since the source has tried that as often as it wants.
+ * before its first byte is not, since the source has tried that as often as it wants, and so has a sink that fails.
  */
 const transfer = async (
   source: ContentSource,
@@ -39,6 +39,7 @@ const transfer = async (
   { onEvent, ...abortable }: BlobCopyOptions,
 ): Promise<void> => {
   let progressed = false
+  let broken = false
   const told: TransferOptions = {
     ...abortable,
     onRetry: (reason, wait) => onEvent({ kind: 'retry', descriptor, reason, wait }),
@@ -53,11 +54,13 @@ const transfer = async (
         progressed = true
         onEvent({ kind: 'progress', descriptor, offset: offset + bytes })
       },
+      onError: () => (broken = true),
       onEnd: () => onEvent({ kind: 'received', descriptor }),
     })
   }
   const attempt = async (): Promise<void> => {
     progressed = false
+    broken = false
     if (isResumable(sink)) return await sink.writeFrom(descriptor, open, told)
     const stream = await open(0)
     try {
@@ -68,7 +71,7 @@ const transfer = async (
   }
   await retry(attempt, {
     ...abortable,
-    retryable: (error) => progressed && isGantryError(error, 'unavailable'),
+    retryable: (error) => progressed && broken && isGantryError(error, 'unavailable'),
     onRetry: (error, wait) => told.onRetry?.(messageOf(error), wait),
   })
 }

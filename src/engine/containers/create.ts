@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import type { CopyEvent, Image } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
+import { randomHex } from '../../lib/random.ts'
 import { mergeCommand, mergeEnvironment } from '../../runtime/command.ts'
 import type { Engine } from '../engine.ts'
 import { findImage, type FoundImage } from '../images/lookup.ts'
@@ -15,7 +15,7 @@ import { addContainer, containerFolders, type ContainerRecord } from './records.
 
 export interface CreateReport extends Abortable {
   /** Called before an image that is not here is pulled. */
-  readonly onPull?: () => void
+  readonly onPull?: () => void | Promise<void>
   readonly onEvent?: (event: CopyEvent) => void
   readonly onPulled?: (result: PullResult) => void
   readonly onWarning?: (message: string) => void
@@ -43,7 +43,7 @@ export const createContainer = async (
   await unpackImage(layers, store, found.image, report)
   const warning = options.platform === undefined ? platformWarning(found.image.config, engine.options.platform) : undefined
   if (warning !== undefined) report.onWarning?.(warning)
-  const id = randomBytes(32).toString('hex')
+  const id = randomHex(32)
   const record: ContainerRecord = {
     id,
     name: options.name ?? randomName(),
@@ -56,7 +56,7 @@ export const createContainer = async (
   }
   await addContainer(engine, record)
   const folders = containerFolders(engine, id)
-  for (const folder of [folders.upper, folders.work, folders.scratch, folders.root]) await mkdir(folder)
+  for (const folder of [folders.upper, folders.work, folders.scratch, folders.root]) mkdirSync(folder)
   return record
 }
 
@@ -68,7 +68,7 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }
-    report.onPull?.()
+    await report.onPull?.()
   }
   const pulled = await pullImage(engine, options.image, { ...report, ...choice })
   report.onPulled?.(pulled)

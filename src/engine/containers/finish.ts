@@ -3,7 +3,7 @@ import { waitContainer } from '../../runtime/wait.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import type { Engine } from '../engine.ts'
 import { placeOf } from './place.ts'
-import { dropContainer, findContainer, writeRecord, type ContainerRecord } from './records.ts'
+import { dropContainer, readRecord, writeRecord, type ContainerRecord } from './records.ts'
 
 /** Waits for the end of a running container; answers its exit status. */
 export const waitForEnd = async (engine: Engine, record: ContainerRecord, options: Abortable = {}): Promise<number> =>
@@ -14,7 +14,8 @@ export const finishContainer = async (engine: Engine, id: string, exitCode: numb
   const tools = await engine.runtime()
   const place = placeOf(engine, id)
   await deleteContainer(tools, place, { force: true })
-  const record = await findContainer(engine, id)
+  const record = readRecord(engine, id)
+  if (record === undefined) return
   if (record.autoRemove) {
     await dropContainer(engine, id)
     return

@@ -1,4 +1,4 @@
-import { randomInt } from 'node:crypto'
+import { randomItem } from '../../lib/random.ts'
 
 const adjectives =
   'able airy amber apt bold brave bright brisk calm candid clear clever cosy crisp deft eager early fair fleet fond frank fresh gentle glad golden grand happy hardy hearty honest humble jolly just keen kind lively loyal lucid lucky mellow merry mild neat nimble noble patient placid plucky polite proud quick quiet ready robust serene sharp silent smart snug sober solid spry stable steady stout sunny sure swift tidy trusty upbeat vivid warm wise witty zesty'.split(
@@ -10,4 +10,4 @@ const things =
   )
 
 /** A name for a container that nobody named: `brisk_derrick`. */
-export const randomName = (): string => `${adjectives[randomInt(adjectives.length)]}_${things[randomInt(things.length)]}`
+export const randomName = (): string => `${randomItem(adjectives)}_${randomItem(things)}`

@@ -1,4 +1,4 @@
-import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { GantryError, systemCode } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
@@ -82,15 +82,16 @@ export const addContainer = async (engine: Engine, record: ContainerRecord): Pro
 }
 
 export const writeRecord = async (engine: Engine, record: ContainerRecord): Promise<void> => {
-  await mkdir(engine.path('containers', record.id), { recursive: true })
+  mkdirSync(engine.path('containers', record.id), { recursive: true })
   // what is removed when it ends, and a state that a reboot ends anyway, need no fsync
   const durable = !record.autoRemove && record.state.status !== 'running'
   await writeFileAtomic(recordFile(engine, record.id), JSON.stringify(record), 0o600, durable)
 }
 
-const readRecord = async (engine: Engine, id: string): Promise<ContainerRecord | undefined> => {
+/** The record of a container by its full ID; undefined for one that is not there. */
+export const readRecord = (engine: Engine, id: string): ContainerRecord | undefined => {
   try {
-    return JSON.parse(await readFile(recordFile(engine, id), 'utf8')) as ContainerRecord
+    return JSON.parse(readFileSync(recordFile(engine, id), 'utf8')) as ContainerRecord
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     if (error instanceof SyntaxError)
@@ -106,14 +107,12 @@ const readRecord = async (engine: Engine, id: string): Promise<ContainerRecord |
 export const listContainers = async (engine: Engine): Promise<readonly ContainerRecord[]> => {
   let names: string[]
   try {
-    names = await readdir(engine.path('containers'))
+    names = readdirSync(engine.path('containers'))
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return []
     throw error
   }
-  const records = await Promise.all(
-    names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map(async (id) => await readRecord(engine, id)),
-  )
+  const records = names.filter((name) => /^[0-9a-f]{64}$/.test(name)).map((id) => readRecord(engine, id))
   return records.filter((record) => record !== undefined).toSorted((a, b) => (a.created < b.created ? 1 : -1))
 }
 
@@ -144,9 +143,9 @@ export const dropContainer = async (engine: Engine, id: string): Promise<void> =
   const folder = engine.path('containers', id)
   const trash = engine.path('containers', `.${id}.removed`)
   try {
-    await rename(folder, trash)
+    renameSync(folder, trash)
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error
   }
-  await rm(trash, { recursive: true, force: true })
+  rmSync(trash, { recursive: true, force: true })
 }

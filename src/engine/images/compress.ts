@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { createManifest } from '../../content/mutate.ts'
 import type { DiskStore, Image, ImageLayer } from '../../content/interfaces.ts'
 import { parseJson, type Abortable, type ByteStream } from '../../lib/bytes.ts'
@@ -7,6 +7,7 @@ import { mapConcurrent } from '../../lib/concurrency.ts'
 import { createDeflatePool, type DeflatePool } from '../../lib/deflate/gzip.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
+import { lock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestHex, isDigest, type DiffId } from '../../oci/digest.ts'
 import { isNonDistributable, layerCompression, mediaTypes, type Compression } from '../../oci/media-type.ts'
@@ -77,11 +78,21 @@ const changeLayer = async (task: Task, layer: ImageLayer): Promise<Descriptor> =
   const level = compressionLevel ?? compressionLevels[compression].usual
   const mediaType = compression === 'gzip' ? mediaTypes.ociLayerGzip : mediaTypes.ociLayerZstd
   const record = recordPath(task.records, layer.diffId, `${compression}-${level}`)
-  const known = await readRecord(record, mediaType)
-  if (known !== undefined && (await store.has(known))) return known
+  const find = async (): Promise<Descriptor | undefined> => {
+    const known = await readRecord(record, mediaType)
+    return known !== undefined && (await store.has(known)) ? known : undefined
+  }
+  const known = await find()
+  if (known !== undefined) return known
+  // of two pushes of the same layer the second waits for what the first makes
+  const lockPath = `${record}.lock`
+  await using _held = await lock(lockPath, 'exclusive', task)
+  const made = await find()
+  if (made !== undefined) return made
   const packed = compress(await openTar(task, layer), compression, { level, pool })
   const descriptor = await store.ingest(packed, mediaType, task)
   await writeFileAtomic(record, JSON.stringify(descriptor))
+  await rm(lockPath, { force: true })
   return descriptor
 }
 

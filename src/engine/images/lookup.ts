@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { blobPath } from '../../content/blob-files.ts'
 import { readImage } from '../../content/image.ts'
 import type { DiskStore, Image, NamedDescriptor } from '../../content/interfaces.ts'
 import { isBestImage } from '../../content/select.ts'
@@ -39,7 +41,7 @@ export const localImages = async (engine: Engine, known = openKnownImages(engine
   for (const digest of known.images.keys()) if (!byTarget.has(digest)) known.images.delete(digest)
   const images: LocalImage[] = []
   for (const { target, names } of byTarget.values()) {
-    const image = (await knownImage(store, known, target)) ?? (await readLocal(engine, known, target))
+    const image = knownImage(store, known, target) ?? (await readLocal(engine, known, target))
     if (image !== undefined) images.push({ target, names: names.toSorted(), id: image.manifest.config.digest, image })
   }
   await known.save()
@@ -49,17 +51,13 @@ export const localImages = async (engine: Engine, known = openKnownImages(engine
 const namesOf = (named: NamedDescriptor): string[] => (named.name === undefined ? [] : [named.name])
 
 /** An image that was verified before, if its blobs are still there. */
-const knownImage = async (store: DiskStore, { images }: KnownImages, target: Descriptor): Promise<Image | undefined> => {
+const knownImage = (store: DiskStore, { images }: KnownImages, target: Descriptor): Image | undefined => {
   const image = images.get(target.digest)
   if (image === undefined) return undefined
-  const { descriptor, manifest } = image
-  const blobs = descriptor.digest === target.digest ? [target, manifest.config] : [target, descriptor, manifest.config]
-  for (const blob of blobs)
-    if (!(await store.has(blob))) {
-      images.delete(target.digest)
-      return undefined
-    }
-  return image
+  const blobs = new Set([target.digest, image.descriptor.digest, image.manifest.config.digest])
+  if ([...blobs].every((digest) => existsSync(blobPath(store.folder, digest)))) return image
+  images.delete(target.digest)
+  return undefined
 }
 
 /** Absent, damaged, nonsense, or an artifact. */

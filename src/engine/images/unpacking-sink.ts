@@ -1,11 +1,10 @@
 import type { DiskStore, Image, ImageLayer, ImageSink, ResumableSink } from '../../content/interfaces.ts'
+import { givingBack } from '../../content/giving-back.ts'
 import { teeStream } from '../../content/tee.ts'
-import { keepVerified } from '../../content/verify.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
-import { giveBack } from '../../lib/chunk-memory.ts'
 import { nameImage } from './names.ts'
-import { compressionOf } from './unpack.ts'
+import { compressionOf, unpackImage } from './unpack.ts'
 
 /**
  * The content store as a sink that gives the bytes of the image's layers to the layer store too while they arrive, so that each
@@ -23,27 +22,23 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
     const unpacking = new Unpacking(layers, layer, options)
     try {
       await store.writeFrom(descriptor, async (offset) => unpacking.tee(await openAt(offset), offset), options)
-    } finally {
-      await unpacking.settled()
+    } catch (error) {
+      // wrong bytes are worse to inflate than to verify: what the store says is the reason
+      await unpacking.settled().catch(() => undefined)
+      throw error
     }
+    await unpacking.settled()
   }
   return {
     has: async (descriptor, options) => await store.has(descriptor, options),
-    tag: async (reference, target) => await nameImage(store, reference, target),
+    tag: async (reference, target, options) => {
+      // what has a name is ready to run, also where its blobs came by another way than through here
+      await unpackImage(layers, store, image, options)
+      await nameImage(store, reference, target)
+    },
     write: async (descriptor, bytes, options) => await writeFrom(descriptor, async () => bytes, options),
     writeFrom,
   }
-}
-
-/** The same bytes for those who copy them: what a chunk held is free when the next is asked for. */
-const givingBack = (bytes: ByteStream): ByteStream => {
-  async function* read(): ByteStream {
-    for await (const chunk of bytes) {
-      yield chunk
-      giveBack(chunk)
-    }
-  }
-  return keepVerified(bytes, read())
 }
 
 /** The unpacking of one layer beside its download; started anew if the download is. */

@@ -2,7 +2,7 @@ import type { CopyEvent } from '../../../content/interfaces.ts'
 import type { Descriptor } from '../../../oci/descriptor.ts'
 import { isConfigType, isIndexType, isManifestType, mediaTypes } from '../../../oci/media-type.ts'
 import { cutToWidth, printable } from '../display-width.ts'
-import { shortId } from '../units.ts'
+import { humanSize, shortId } from '../units.ts'
 import { progressBar } from './bar.ts'
 import type { Direction } from './progress.ts'
 
@@ -74,8 +74,11 @@ export class LayerLines {
           ? this.#move(event.descriptor, event.descriptor.size)
           : this.#set(event.descriptor, words.received)
       case 'retry': {
-        const text = `Retrying in ${Math.ceil(event.wait / 1000)} seconds: ${printable(event.reason)}`
-        return event.descriptor !== undefined && this.#find(event.descriptor) !== undefined
+        const seconds = Math.ceil(event.wait / 1000)
+        const layer = event.descriptor === undefined ? undefined : this.#find(event.descriptor)
+        const place = layer?.moved === undefined || layer.moved === 0 ? '' : ` at ${humanSize(layer.moved, 4)}`
+        const text = `Retrying in ${seconds} second${seconds === 1 ? '' : 's'}${place}: ${printable(event.reason)}`
+        return event.descriptor !== undefined && layer !== undefined
           ? this.#set(event.descriptor, text)
           : [{ kind: 'message', line: text }]
       }

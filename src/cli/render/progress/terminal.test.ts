@@ -177,7 +177,7 @@ ${id(c)}: Already exists`,
     progress.copy({ kind: 'retry', descriptor: a, reason: 'reset', wait: 1200 })
     progress.copy({ kind: 'retry', reason: 'busy', wait: 500 })
     await progress.close()
-    assert.equal(terminal.text, `warning: old [2J registry\nRetrying in 1 seconds: busy\n${id(a)}: Retrying in 2 seconds: reset`)
+    assert.equal(terminal.text, `warning: old [2J registry\nRetrying in 1 second: busy\n${id(a)}: Retrying in 2 seconds: reset`)
   })
 
   test('shows a blob once that several manifests have, and no config', async () => {
