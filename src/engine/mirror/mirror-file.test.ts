@@ -57,6 +57,7 @@ test('readMirrorFile() says where a mistake is', async () => {
     [entry('referrers = 1'), /line 4: "mirror\[0\]\.referrers" is not true or false/],
     ['[[mirror]]\nsource = "a:1"\ntarget = "dir:x"', /line 3: "mirror\[0\]\.target" is neither a repository nor an OCI layout/],
     ['[[mirror]]\nsource = "a"\ntarget = "b:1"', /line 3: "mirror\[0\]\.target" has a tag or digest/],
+    [`[[mirror]]\nsource = "a@sha256:${'0'.repeat(64)}"\ntarget = "b"`, /line 3: "mirror\[0\]\.target" has to have a tag/],
     ['[[mirror]]\nsource = "oci:a"\ntarget = "b"', /line 2: "mirror\[0\]\.source" is not in a registry/],
     ['mirror = []', /line 1: "mirror" has no entries/],
     ['', /^Cannot read "m\.toml": "mirror" is not an array/],

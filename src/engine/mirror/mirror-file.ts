@@ -83,6 +83,8 @@ export const parseTarget = (text: string, source: MirrorSource): MirrorTarget =>
   if (location.kind !== 'registry') throw new Error('is neither a repository nor an OCI layout (oci:FOLDER)')
   if (location.reference.digest !== undefined || (source.kind === 'repository' && location.reference.tag !== undefined))
     throw new Error('has a tag or digest, but the source is a whole repository')
+  if (source.kind === 'image' && source.reference.tag === undefined && location.reference.tag === undefined)
+    throw new Error('has to have a tag, since the source has none')
   return location
 }
 

@@ -34,19 +34,37 @@ const concurrency = 3
 
 /** Makes the targets have what the sources have. A failure is one of the results and keeps nothing else from being copied. */
 export const runMirrors = async (engine: Engine, mirrors: readonly Mirror[], options: MirrorOptions): Promise<void> => {
-  for (const mirror of mirrors) {
-    let pairs: readonly Pair[]
-    try {
-      pairs = await listPairs(engine, mirror, options)
-    } catch (error) {
-      throwIfAborted(options.signal)
-      options.onResult({ outcome: 'failed', from: sourceName(mirror), to: targetName(mirror.target), error })
-      continue
+  for (const mirror of mirrors)
+    for (const one of (await listed(mirror, options, async () => await repositoriesOf(engine, mirror, options))) ?? []) {
+      const pairs = (await listed(one, options, async () => await pairsOf(engine, one, options))) ?? []
+      // a layout's index is written by one at a time
+      const limit = one.target.kind === 'layout' ? 1 : concurrency
+      await mapConcurrent(pairs, limit, async (pair) => options.onResult(await mirrorImage(engine, one, pair, options)))
     }
-    // a layout's index is written by one at a time
-    const limit = mirror.target.kind === 'layout' ? 1 : concurrency
-    await mapConcurrent(pairs, limit, async (pair) => options.onResult(await mirrorImage(engine, mirror, pair, options)))
+}
+
+/** What a registry lists; undefined if it fails, which is told. */
+const listed = async <T>(mirror: Mirror, options: MirrorOptions, list: () => Promise<T>): Promise<T | undefined> => {
+  try {
+    return await list()
+  } catch (error) {
+    throwIfAborted(options.signal)
+    options.onResult({ outcome: 'failed', from: sourceName(mirror), to: targetName(mirror.target), error })
+    return undefined
   }
+}
+
+/** A registry as its repositories; anything else as it is. */
+const repositoriesOf = async (engine: Engine, mirror: Mirror, options: Abortable): Promise<readonly Mirror[]> => {
+  const { source, target } = mirror
+  if (source.kind !== 'registry') return [mirror]
+  const { domain, repositories } = source
+  const names = filterNames(await (await engine.registry()).catalog(domain, abortable(options)), repositories)
+  return names.map((path) => ({
+    ...mirror,
+    source: { kind: 'repository', reference: { domain, path } },
+    target: below(target, path),
+  }))
 }
 
 /** Two images of the same name: where one is, and where it shall be. */
@@ -55,18 +73,12 @@ interface Pair {
   readonly to: Extract<Location, { readonly kind: 'registry' | 'layout' }>
 }
 
-const listPairs = async (engine: Engine, { source, target, tags }: Mirror, options: Abortable): Promise<readonly Pair[]> => {
-  if (source.kind === 'image') return [pairOf(source.reference, target, source.reference.tag)]
-  const client = await engine.registry()
-  const tagsOf = async (reference: Reference, to: MirrorTarget): Promise<readonly Pair[]> => {
-    const listed = await client.repository(reference).tags(abortable(options))
-    return selectTags(listed, tags).map((tag) => pairOf(withTag(reference, tag), to, tag))
-  }
-  if (source.kind === 'repository') return await tagsOf(source.reference, target)
-  const names = filterNames(await client.catalog(source.domain, abortable(options)), source.repositories)
-  const pairs: Pair[] = []
-  for (const path of names) pairs.push(...(await tagsOf({ domain: source.domain, path }, below(target, path))))
-  return pairs
+const pairsOf = async (engine: Engine, { source, target, tags }: Mirror, options: Abortable): Promise<readonly Pair[]> => {
+  if (source.kind === 'registry') return []
+  const { reference } = source
+  if (source.kind === 'image') return [pairOf(reference, target, reference.tag)]
+  const all = await (await engine.registry()).repository(reference).tags(abortable(options))
+  return selectTags(all, tags).map((tag) => pairOf(withTag(reference, tag), target, tag))
 }
 
 const abortable = ({ signal }: Abortable): Abortable => (signal === undefined ? {} : { signal })
