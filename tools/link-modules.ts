@@ -57,8 +57,12 @@ const readModule = async (path: string): Promise<{ readonly code: string; readon
   })
   const odd = /\b__(?:export|toESM|toCommonJS|reExport)\b|\brequire\("\.|\bimport\(|\bimport_\w+\b(?! =|\(\))/.exec(linked)
   if (odd !== null) throw new Error(`Cannot link "${path}": it must import and export by name (${odd[0]})`)
-  return { code: linked, imports }
+  return { code: inAscii(linked), imports }
 }
+
+/** What esbuild leaves as it is: comments amid expressions and classes, where it makes no difference, and regular expressions, where it means the same. */
+const inAscii = (code: string): string =>
+  code.replace(/[^\0-\x7F]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 /** What esbuild writes for exports: assigned when the module has been evaluated; what it passes on from others, as getters. */
 const defineExports = (code: string): string => {

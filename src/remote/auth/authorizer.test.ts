@@ -254,6 +254,28 @@ test('a token server that refuses, fails, or talks nonsense is an error without 
   }
 })
 
+test('a token is fetched anew when whoever had asked for it is stopped, and others wait for it', async () => {
+  await using peers = await start()
+  const client = peers.client()
+  const repository = client.repository({ domain: peers.registry.host, path: 'a/b' })
+  // it is known how to ask, and no token is left
+  await repository.tags()
+  peers.tokens.tokens.clear()
+  const controller = new AbortController()
+  const asked = Promise.withResolvers<void>()
+  peers.tokens.faultTimes(
+    1,
+    () => true,
+    () => (asked.resolve(), true),
+  )
+  const first = repository.resolve('v1', { signal: controller.signal })
+  await asked.promise
+  const second = repository.resolve('v1')
+  setTimeout(() => controller.abort(), 20)
+  await rejects(first, 'CANCELED')
+  assert.equal(((await second) as { readonly mediaType: string }).mediaType, mediaTypes.ociManifest)
+})
+
 test('a request is repeated when the token server fails by chance', async () => {
   await using peers = await start()
   peers.tokens.faultTimes(

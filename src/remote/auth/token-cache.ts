@@ -1,3 +1,4 @@
+import { isGantryError } from '../../lib/errors.ts'
 import type { Deadline } from '../../lib/deadline.ts'
 import { coversScopes } from './scope.ts'
 
@@ -37,7 +38,14 @@ export class TokenCache<Denied> {
     if (found !== undefined) return found.token
     const id = JSON.stringify([key.realm, key.service, key.identity, key.scopes])
     const pending = this.#pending.get(id)
-    if (pending !== undefined) return await pending
+    if (pending !== undefined)
+      try {
+        return await pending
+      } catch (error) {
+        // whoever had begun has been stopped: that is not the end for others
+        if (!isGantryError(error, 'canceled')) throw error
+        return await this.get(key, fetch)
+      }
     const fetching = fetch().finally(() => this.#pending.delete(id))
     this.#pending.set(id, fetching)
     const result = await fetching

@@ -213,6 +213,10 @@ test("get(), store() and erase() speak to credential helpers, a registry's own b
     'own.example': {},
     'https://index.docker.io/v1/': {},
   })
+  // a helper that was asked for by name is found again
+  await store.store({ domain: 'named.example' }, login('n', 'secret2'), { kind: 'helper', name: 'own' })
+  assert.deepEqual(await createCredentialStore(environment).get('named.example'), password('n', 'secret2'))
+  assert.deepEqual((await home.read())['credHelpers'], { 'own.example': 'own', 'named.example': 'own' })
   assert.equal(await store.erase({ domain: 'docker.io' }), true)
   assert.equal(await store.erase({ domain: 'docker.io' }), false)
   const log = await readFile(join(home.folder, 'bin/kept/log'), 'utf8')
