@@ -21,12 +21,11 @@ const common: BuildOptions = {
  * sources, relative to the checkout.
  */
 export const bundle = async (folder: string): Promise<readonly string[]> => {
-  const workers = globSync('src/**/*.worker.ts', { cwd: root })
   const [linked, { metafile }] = await Promise.all([
     linkModules('src/cli/main.ts'),
     build({
       ...common,
-      entryPoints: Object.fromEntries(workers.map((path) => [basename(path, '.ts'), path])),
+      entryPoints: workers(),
       outdir: folder,
       metafile: true,
       // CommonJS: an ES module would load at its start what any of its modules may need
@@ -42,8 +41,18 @@ export const bundle = async (folder: string): Promise<readonly string[]> => {
   return [...new Set([...linked.paths, ...Object.keys(metafile?.inputs ?? {})])]
 }
 
-/** Bundles the library's entry points, which share what they have in common. */
+/** The workers by the names that workerUrl() looks for. */
+const workers = (): Readonly<Record<string, string>> =>
+  Object.fromEntries(globSync('src/**/*.worker.ts', { cwd: root }).map((path) => [basename(path, '.ts'), path]))
+
+/** Bundles the library's entry points, which share what they have in common, and the workers beside them. */
 export const bundleLibrary = async (folder: string): Promise<void> => {
-  const entryPoints = { index: 'src/engine/index.ts', oci: 'src/oci/index.ts' }
+  const entryPoints = {
+    index: 'src/engine/index.ts',
+    oci: 'src/oci/index.ts',
+    content: 'src/content/index.ts',
+    remote: 'src/remote/index.ts',
+    ...workers(),
+  }
   await build({ ...common, entryPoints, outdir: folder, splitting: true })
 }

@@ -41,6 +41,7 @@ const tools: Readonly<Record<string, Entry>> = {
   'artifact pull': ['Download the files of an artifact', () => import('./commands/artifact-pull.ts')],
   'artifact push': ['Upload files as an artifact', () => import('./commands/artifact-push.ts')],
   'image copy': ['Copy an image from anywhere to anywhere', () => import('./commands/image-copy.ts')],
+  'image mirror': ['Copy repositories, what differs', () => import('./commands/image-mirror.ts')],
   'manifest add': ['Add an image to a manifest list', () => import('./commands/manifest-add.ts')],
   'manifest annotate': ['Change what a manifest list says', () => import('./commands/manifest-annotate.ts')],
   'manifest create': ['Make a manifest list of images', () => import('./commands/manifest-create.ts')],

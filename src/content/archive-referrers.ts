@@ -18,11 +18,25 @@ export const archiveReferrers = async (archive: ImageArchive, subject: Digest): 
   ]
   for (const descriptor of candidates) {
     if (!isManifestLike(descriptor) || found.has(descriptor.digest) || !(await archive.has(descriptor))) continue
-    const { mediaType, digest, size } = descriptor
-    const one = referrerOf({ mediaType, digest, size }, archive.read(descriptor))
-    if (one?.subject.digest === subject) found.set(digest, one.referrer)
+    const referrer = readReferrer(archive, descriptor, subject)
+    if (referrer !== undefined) found.set(referrer.digest, referrer)
   }
   return [...found.values()]
+}
+
+/** What cannot be read refers to nothing that is asked for: it must not keep the rest from being found. */
+const readReferrer = (
+  archive: ImageArchive,
+  { mediaType, digest, size }: Descriptor,
+  subject: Digest,
+): Descriptor | undefined => {
+  try {
+    const found = referrerOf({ mediaType, digest, size }, archive.read({ mediaType, digest, size }))
+    return found?.subject.digest === subject ? found.referrer : undefined
+  } catch (error) {
+    if (isGantryError(error)) return undefined
+    throw error
+  }
 }
 
 const fallbackEntries = async (archive: ImageArchive, subject: Digest): Promise<readonly Descriptor[]> => {

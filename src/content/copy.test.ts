@@ -338,3 +338,31 @@ test('copy() leaves layers that may not be distributed unless it is told', async
   await copy(set.source, set.sink, { from: name, nonDistributable: true })
   assert.equal(await set.sink.has(layer), true)
 })
+
+test('copy() looks for no blobs where the sink has the manifest and promises that it is whole', async () => {
+  await using set = await setUp(async (store) => await randomImage(store, { layers: 3 }))
+  const asked: Digest[] = []
+  const whole = {
+    ...plainSink(set.sink),
+    manifestsAreWhole: true as const,
+    has: async (descriptor: Descriptor) => {
+      asked.push(descriptor.digest)
+      return await set.sink.has(descriptor)
+    },
+  }
+  await copy(set.source, whole, { from: name, to: name })
+  assert.equal(asked.length, 5)
+  asked.length = 0
+  const events: CopyEvent[] = []
+  const target = await copy(set.source, whole, {
+    from: name,
+    to: 'docker.io/library/x:2',
+    onEvent: (event) => events.push(event),
+  })
+  assert.deepEqual(asked, [target.digest])
+  assert.equal(events.filter(({ kind }) => kind === 'exists').length, 5)
+  assert.equal((await set.sink.resolve('docker.io/library/x:2')).digest, target.digest)
+  await set.sink.delete((await readImage(set.source, target)).manifest.config.digest)
+  await copy(set.source, plainSink(set.sink), { from: name })
+  assert.ok(await set.sink.has((await readImage(set.source, target)).manifest.config), 'another sink is looked through')
+})

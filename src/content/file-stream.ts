@@ -2,6 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { open } from 'node:fs/promises'
 import { throwIfAborted } from '../lib/errors.ts'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
+import { ownMemory } from '../lib/chunk-memory.ts'
 
 /** Reads of this size, one ahead, so that the disk works while the last chunk is hashed; a fifth less CPU than fs.createReadStream. */
 const readSize = 256 * 1024
@@ -21,7 +22,7 @@ export async function* readHandle(handle: FileHandle, start: number, end: number
       const chunk = await ahead
       position += chunk.length
       ahead = chunk.length > 0 && position < end ? readAt(position) : undefined
-      if (chunk.length > 0) yield chunk
+      if (chunk.length > 0) yield ownMemory(chunk)
     }
   } finally {
     await ahead?.catch(() => undefined)

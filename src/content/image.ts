@@ -24,6 +24,7 @@ export const readImage = async (
       'unsupported',
       'NOT_AN_IMAGE',
       `Cannot use "${descriptor.digest}" as an image: its config has the media type "${manifest.config.mediaType}"`,
+      { hint: 'it is an artifact: take its files with "gantry artifact pull", or look at it with "gantry manifest inspect"' },
     )
   const config = parseImageConfig(await readBlob(source, manifest.config, { ...options, limit: configLimit }))
   return { descriptor, manifest, config, layers: imageLayers(manifest, config) }

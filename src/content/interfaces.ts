@@ -108,6 +108,8 @@ export interface DiskStore extends ContentStore, ImageSource, ImageSink, Resumab
   readonly folder: string
   /** All that is kept, in the order of first naming. */
   names(): Promise<readonly NamedDescriptor[]>
+  /** As `tag`, but only if the name stands for `before` now: nobody has moved or removed it meanwhile. */
+  retag(name: string, before: Digest, target: Descriptor, options?: Abortable): Promise<void>
   /** True if there was such a name, of `target` if that is given, or such a nameless digest. The content stays until it is collected. */
   untag(name: string, target?: Digest): Promise<boolean>
   /**

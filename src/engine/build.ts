@@ -73,10 +73,8 @@ const baseImage = async (
     await pullImage(engine, reference, { platform, ...(signal === undefined ? {} : { signal }) })
   if (pull) return await fetch()
   try {
-    const content = await engine.content()
     const { target } = await findImage(engine, reference)
-    if (!(await content.has(target))) return await fetch()
-    return { image: await readImage(content, target, { platform, fallback: true }) }
+    return { image: await readImage(await engine.content(), target, { platform, fallback: true }) }
   } catch (error) {
     if (!isGantryError(error, 'not_found')) throw error
     return await fetch()

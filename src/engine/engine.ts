@@ -6,6 +6,7 @@ import type { LayerStore } from '../layers/interfaces.ts'
 import { Leases } from '../lib/leases.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RegistryClient } from '../remote/client.ts'
+import type { CredentialSource } from '../remote/interfaces.ts'
 import type { RuntimeTools } from '../runtime/detect-runtime.ts'
 
 /** Where and as whom the engine works; everything that it would otherwise read from the process. */
@@ -18,6 +19,8 @@ export interface EngineOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The platform that images are chosen for when none is asked for. */
   readonly platform: Platform
+  /** Default: those of docker and podman, found by the environment. */
+  readonly credentials?: CredentialSource
   readonly tlsVerify?: boolean
   readonly plainHttp?: boolean
   readonly userAgent?: string
@@ -80,10 +83,12 @@ export class Engine implements AsyncDisposable {
         await import('../remote/index.ts')
       this.#registryOpened = true
       return createRegistryClient({
-        credentials: createCredentialStore(options.environment, {
-          ...(options.onWarning && { onWarning: options.onWarning }),
-          ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
-        }),
+        credentials:
+          options.credentials ??
+          createCredentialStore(options.environment, {
+            ...(options.onWarning && { onWarning: options.onWarning }),
+            ...(options.askPassphrase && { askPassphrase: options.askPassphrase }),
+          }),
         routing: createRouter(options.environment),
         uploads: createUploadJournal({ folder: this.path('uploads'), now: options.now }),
         environment: options.environment,

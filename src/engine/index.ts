@@ -1,4 +1,13 @@
-// The library's `gantry`: an Engine over one root, and the use cases as functions that take it first.
+// The library's `gantry`: functions that need no more than a name, and below them an Engine over one root with the use cases as functions that take it first.
+export { copy, pull, push, resolve } from './library/transfer.ts'
+export type { CopyOptions, PulledImage, PullOptions, PushedImage } from './library/transfer.ts'
+export { open, type OpenedImage, type OpenedLayer, type OpenOptions } from './library/open.ts'
+export { createEngine, type LibraryOptions } from './library/options.ts'
+export type { Job } from './library/job.ts'
+export type { CopyEvent, Image, ImageLayer } from '../content/interfaces.ts'
+export type { CredentialSource, Credentials } from '../remote/interfaces.ts'
+export { copyImage, type CopyImageOptions, type CopyResult } from './images/copy.ts'
+export { parseLocation, type Location } from './locations/location.ts'
 export { buildImage } from './build.ts'
 export { createContainer } from './containers/create.ts'
 export type { CreateOptions } from './containers/create-options.ts'

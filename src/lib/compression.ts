@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream'
 import { constants, createZstdCompress } from 'node:zlib'
 import type { ByteStream } from './bytes.ts'
+import { ownMemory } from './chunk-memory.ts'
 import { Inflater, type Codec } from './compression-inflater.ts'
 import { defaultGzipLevel, maxGzipLevel } from './deflate/deflater.ts'
 import { gzip, type DeflatePool } from './deflate/gzip.ts'
@@ -49,7 +50,7 @@ export async function* decompress(stream: ByteStream, codec: Codec): ByteStream 
       const { taken, made } = inflater
       at += taken
       more = at < input.length || made === chunkSize
-      if (made > 0) yield output.subarray(0, made)
+      if (made > 0) yield ownMemory(output.subarray(0, made))
     }
   }
   inflater.finish(Buffer.allocUnsafe(chunkSize))

@@ -11,7 +11,9 @@ const describePlace = ({ what, path }: Place): string => (path === '' ? what : `
 
 /** The error for a value that is not what it must be. */
 export const shapeError = (place: Place, expected: string): GantryError =>
-  new GantryError('invalid_argument', 'JSON_SHAPE', `Cannot read ${describePlace(place)} is not ${expected}`)
+  new GantryError('invalid_argument', 'JSON_SHAPE', `Cannot read ${describePlace(place)} is not ${expected}`, {
+    detail: { path: place.path, reason: `is not ${expected}` },
+  })
 
 /** The value of a key, own properties only. */
 export const at = ({ what, path, value }: Place, key: string): Place => ({

@@ -104,6 +104,21 @@ test('a push and a pull ask for one token and for each thing once', async () => 
   assert.deepEqual(await peers.during(undefined, pull), { 'GET /v2/': 1, 'GET token': 1, 'HEAD manifests': 1 })
 })
 
+test('a registry that is open to all is asked for each thing once, and no token server', async () => {
+  await using peers = await start()
+  await using open = await startFaultyRegistry()
+  const source = await peers.store()
+  const image = await randomImage(source, { layers: 4 })
+  using client = createRegistryClient({ certificateFolders: [] })
+  const repository = (): RemoteRepository => client.repository({ domain: open.host, path: 'team/app' })
+  await copy(source, repository(), { from: image, to: 'v1', platform: 'all' })
+  open.requests.length = 0
+  await copy(repository(), await peers.store(), { from: 'v1', platform: 'all' })
+  // it is known how to speak to it
+  const kinds = open.requests.map(({ method, path }) => `${method} ${path.split('/').at(-2)}`).toSorted()
+  assert.deepEqual(kinds, [...Array.from({ length: 5 }, () => 'GET blobs'), 'GET manifests', 'HEAD manifests'])
+})
+
 test('a push that mounts asks for one token for both repositories, and sends no blob', async () => {
   await using peers = await start()
   const source = await peers.store()

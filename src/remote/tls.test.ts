@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { collect, streamOf } from '../lib/bytes.ts'
 import { isGantryError, type GantryError } from '../lib/errors.ts'
 import { runProcess } from '../lib/process.ts'
 import { describe } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
+import { makeCertificates, noOpenssl as skip, type TestCertificates } from '../testing/certificates.ts'
 import { startFaultyRegistry, type FaultyRegistry, type FaultyRegistryOptions } from '../testing/faulty-registry.ts'
 import { done, startPeer } from '../testing/http-peer.ts'
 import { startTokenServer } from '../testing/token-server.ts'
@@ -15,81 +15,16 @@ import { certificateFolders, readCertificates } from './certificates.ts'
 import { createRegistryClient, type RegistryClientOptions } from './client.ts'
 import { isVerifiedHost, protocolsOf } from './endpoint.ts'
 
-const skip = spawnSync('openssl', ['version']).status === 0 ? false : 'openssl is not installed'
-let folder = ''
-
-const openssl = async (...args: readonly string[]): Promise<void> => {
-  const { status, stderr } = await runProcess('openssl', args, { cwd: folder })
-  assert.equal(status, 0, stderr.toString())
-}
-
-const sign = async (name: string, extension: string): Promise<void> => {
-  await writeFile(join(folder, `${name}.ext`), extension)
-  await openssl(
-    'req',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-    '-subj',
-    `/CN=${name}`,
-  )
-  await openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    'ca.crt',
-    '-CAkey',
-    'ca.key',
-    '-out',
-    `${name}.cert`,
-    '-days',
-    '2',
-    '-extfile',
-    `${name}.ext`,
-  )
-}
-
+let certificates: TestCertificates | undefined
 before(async () => {
-  if (skip !== false) return
-  folder = await mkdtemp(join(tmpdir(), 'gantry-tls-'))
-  await openssl(
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.crt',
-    '-subj',
-    '/CN=test',
-    '-days',
-    '2',
-  )
-  await sign('server', 'subjectAltName=IP:127.0.0.1')
-  await sign('other', 'subjectAltName=DNS:other.example')
-  await sign('client', 'extendedKeyUsage=clientAuth')
+  if (skip === false) certificates = await makeCertificates()
 })
-after(async () => {
-  if (folder !== '') await rm(folder, { recursive: true })
-})
+after(async () => await certificates?.[Symbol.asyncDispose]())
+const made = (): TestCertificates => certificates ?? assert.fail('there are no certificates')
+const pem: TestCertificates['pem'] = async (name) => await made().pem(name)
+const tls: TestCertificates['tls'] = async (name) => await made().tls(name)
+const certsFor: TestCertificates['certsFor'] = async (host, files) => await made().certsFor(host, files)
 
-const pem = async (name: string): Promise<string> => await readFile(join(folder, name), 'utf8')
-const tls = async (name = 'server'): Promise<{ readonly cert: string; readonly key: string }> => ({
-  cert: await pem(`${name}.cert`),
-  key: await pem(`${name}.key`),
-})
 const config = describe(Buffer.from('{}'), mediaTypes.ociEmpty)
 const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config, layers: [] }
 
@@ -113,14 +48,6 @@ const rejects = async (work: Promise<unknown>, code: string | RegExp): Promise<G
   if (typeof code === 'string') assert.equal(error.code, code, error.message)
   else assert.match(error.code, code)
   return error
-}
-
-/** A folder like certs.d with the files for a host. */
-const certsFor = async (host: string, files: Readonly<Record<string, string>>): Promise<string> => {
-  const certs = await mkdtemp(join(folder, 'certs-'))
-  await mkdir(join(certs, host))
-  for (const [name, from] of Object.entries(files)) await copyFile(join(folder, from), join(certs, host, name))
-  return certs
 }
 
 test('protocolsOf() and isVerifiedHost() know what each host and flag allow', () => {
@@ -162,9 +89,22 @@ test(
   },
 )
 
-test('an https registry on IPv6 loopback is reached', { skip }, async () => {
-  await using registry = await start({ address: '::1', tls: await tls('other') })
-  await resolve(registry.host)
+test('a registry at an IPv6 address is logged in to, pushed to and pulled from, with its certs.d folder', { skip }, async () => {
+  await using registry = await start({ address: '::1', tls: await tls() })
+  assert.match(registry.host, /^\[::1\]:\d+$/)
+  await rejects(resolve(registry.host, { tlsVerify: true }), 'CERTIFICATE_INVALID')
+  const certificateFolders = [await certsFor(registry.host, { 'ca.crt': 'ca.crt' })]
+  using client = createRegistryClient({ tlsVerify: true, certificateFolders })
+  await client.check(registry.host, { kind: 'password', username: 'ann', password: 'x' })
+  const repository = client.repository({ domain: registry.host, path: 'a' })
+  const bytes = Buffer.from('layer')
+  const layer = describe(bytes, mediaTypes.ociLayer)
+  // oxlint-disable-next-line require-await
+  await repository.writeFrom(layer, async () => streamOf(bytes))
+  const target = await repository.resolve(`${registry.host}/a:v1`)
+  await repository.tag(`${registry.host}/a:v2`, target)
+  assert.equal(registry.tags.get('a:v2'), target.digest)
+  assert.deepEqual(await collect(await repository.open(layer), 10), bytes)
 })
 
 test('certificates are checked when they must be, with authorities from certs.d', { skip }, async () => {
@@ -190,8 +130,15 @@ test('the authorities of this machine are trusted too', { skip }, async () => {
     await client.repository({ domain: ${JSON.stringify(registry.host)}, path: 'a' }).resolve('v1')`
   const run = async (env: Readonly<Record<string, string | undefined>>): Promise<number> =>
     (await runProcess(process.execPath, ['--input-type=module-typescript', '-e', script], { env })).status
-  assert.equal(await run({ ...process.env, SSL_CERT_FILE: join(folder, 'ca.crt') }), 0)
-  assert.notEqual(await run({ ...process.env, SSL_CERT_FILE: join(folder, 'none') }), 0)
+  const none = made().path('none')
+  const empty = { ...process.env, SSL_CERT_FILE: none, SSL_CERT_DIR: none }
+  assert.equal(await run({ ...empty, SSL_CERT_FILE: made().path('ca.crt') }), 0)
+  assert.notEqual(await run(empty), 0)
+  const folder = await mkdtemp(made().path('authorities-'))
+  await copyFile(made().path('ca.crt'), join(folder, 'ours.crt'))
+  // openssl finds authorities in a folder by the hash of their subject
+  await runProcess('openssl', ['rehash', folder])
+  assert.equal(await run({ ...empty, SSL_CERT_DIR: folder }), 0)
 })
 
 test('a client certificate from certs.d is shown, and one without its key is an error', { skip }, async () => {

@@ -163,6 +163,8 @@ test(
       const back = JSON.parse(gantry.run('referrers', '--format', 'json', 'oci:back:app')) as Listed
       assert.equal(back.referrers.length, 2)
       gantry.run('image', 'copy', '-q', '--referrers', 'oci:back:app', `${host}/back:1`)
+      gantry.run('image', 'copy', '-q', '--referrers', 'oci:back:app', 'oci-archive:back.tar:team/app:1')
+      assert.equal(gantry.run('load', '-i', 'back.tar'), 'Loaded image: team/app:1\n')
       const lines = gantry.run('referrers', '--depth', '3', `${host}/back:1`).split('\n')
       assert.equal(lines[0], `${host}/back@${index.digest}`)
       assert.match(lines.join('\n'), /^[├└]── application\/x\.review {2}sha256:[0-9a-f]{64}\n[│ ] {7}by: ann$/m)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { TestGantry } from '../support.ts'
+import { lacking, sh, TestGantry } from '../support.ts'
 
 /** Images of plain files: no container is needed to make them. */
 const build = (gantry: TestGantry, name: string, files: Readonly<Record<string, string>>): string => {
@@ -182,4 +183,26 @@ test('system verify says what cannot be repaired, and rmi removes a damaged imag
   assert.match(gantry.run('rmi', '127.0.0.1:1/app'), /^Untagged: 127\.0\.0\.1:1\/app:latest\nDeleted: sha256:/)
   assert.equal(gantry.try(['system', 'verify']).status, 0)
   assert.equal(blobs(gantry).length, 3)
+})
+
+test('rmi and system prune make room on a disk that is full', { skip: lacking(['mount'], { root: true }) }, async () => {
+  await using gantry = new TestGantry()
+  const disk = gantry.path('root')
+  mkdirSync(disk)
+  sh(['mount', '-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', disk])
+  try {
+    for (const remove of [
+      ['rmi', 'large'],
+      ['system', 'prune', '-af'],
+    ]) {
+      build(gantry, 'large', { a: 'x'.repeat(1_000_000) })
+      assert.notEqual(spawnSync('sh', ['-c', 'cat /dev/zero > "$1/fill"', 'sh', disk]).status, 0)
+      gantry.run(...remove)
+      assert.deepEqual(blobs(gantry), [])
+      rmSync(gantry.path('root', 'fill'))
+      assert.match(gantry.run('system', 'prune', '-af'), /Total reclaimed space/)
+    }
+  } finally {
+    sh(['umount', disk])
+  }
 })

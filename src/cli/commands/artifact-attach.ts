@@ -1,5 +1,4 @@
 import { attachFiles } from '../../engine/artifacts/push-artifact.ts'
-import { formatLocation } from '../../engine/locations/location.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { parsePlatform } from '../../oci/platform.ts'
 import { annotationsFlag, fileArgument } from '../artifact-files.ts'
@@ -50,6 +49,6 @@ export const command = defineCommand({
     await progress.close()
     if (quiet) return context.print(artifact.digest)
     context.print(`Digest: ${artifact.digest}`)
-    context.print(`Status: Attached to ${formatLocation(location)} (${subject.digest})`)
+    context.print(`Status: Attached to ${name} (${subject.digest})`)
   },
 })

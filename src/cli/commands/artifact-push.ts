@@ -1,5 +1,4 @@
 import { pushArtifact } from '../../engine/artifacts/push-artifact.ts'
-import { formatLocation } from '../../engine/locations/location.ts'
 import { annotationsFlag, fileArgument } from '../artifact-files.ts'
 import { defineCommand } from '../command.ts'
 import { locationArgument } from '../location-argument.ts'
@@ -45,6 +44,6 @@ export const command = defineCommand({
     await progress.close()
     if (quiet) return context.print(digest)
     context.print(`Digest: ${digest}`)
-    context.print(`Status: Pushed ${files.length} ${files.length === 1 ? 'file' : 'files'} to ${formatLocation(location)}`)
+    context.print(`Status: Pushed ${files.length} ${files.length === 1 ? 'file' : 'files'} to ${name}`)
   },
 })

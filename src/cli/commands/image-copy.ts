@@ -1,6 +1,6 @@
 import { copyImage, type CopyImageOptions } from '../../engine/images/copy.ts'
-import { formatLocation, locationHelp } from '../../engine/locations/location.ts'
-import { writeOutput } from '../../lib/output-file.ts'
+import { locationHelp } from '../../engine/locations/location.ts'
+import { writeOutput } from '../../content/output-file.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { locationArgument, platformsFlag } from '../location-argument.ts'
@@ -42,7 +42,7 @@ stay as they are. SOURCE and TARGET are ${locationHelp}`,
       preserveDigests: flags['preserve-digests'] === true,
       referrers: flags.referrers === true,
     }
-    if (flags['dry-run'] === true) return await dryRun(context, places, options)
+    if (flags['dry-run'] === true) return await dryRun(context, places, [from, to], options)
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'copy')
     const { target, referrers } = await copyImage(context.engine, ...places, {
       ...options,
@@ -56,18 +56,23 @@ stay as they are. SOURCE and TARGET are ${locationHelp}`,
     if (quiet) return context.print(target.digest)
     context.print(`Digest: ${target.digest}`)
     if (options.referrers) context.print(`Referrers: ${referrers.length}`)
-    context.print(`Status: Copied ${formatLocation(places[0])} to ${formatLocation(places[1])}`)
+    context.print(`Status: Copied ${from} to ${to}`)
   },
 })
 
-const dryRun = async (context: CliContext, [from, to]: Places, options: CopyImageOptions): Promise<void> => {
+const dryRun = async (
+  context: CliContext,
+  places: Places,
+  [from, to]: readonly [from: string, to: string],
+  options: CopyImageOptions,
+): Promise<void> => {
   const { planCopy } = await import('../../engine/images/plan-copy.ts')
   const { humanSize } = await import('../render/units.ts')
-  const { target, missing, present } = await planCopy(context.engine, from, to, options)
+  const { target, missing, present } = await planCopy(context.engine, ...places, options)
   for (const { digest, size, mediaType } of missing) context.print(`${digest} ${humanSize(size)} ${mediaType}`)
   const bytes = missing.reduce((sum, { size }) => sum + size, 0)
   context.print(`Digest: ${target.digest}`)
   context.print(
-    `Status: Would copy ${missing.length} of ${missing.length + present.length} blobs and manifests (${humanSize(bytes)}) from ${formatLocation(from)} to ${formatLocation(to)}`,
+    `Status: Would copy ${missing.length} of ${missing.length + present.length} blobs and manifests (${humanSize(bytes)}) from ${from} to ${to}`,
   )
 }

@@ -3,7 +3,7 @@ import { saveImages } from '../../engine/images/save.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { defineCommand } from '../command.ts'
 import { compressionFlags, readCompression } from '../compression-flags.ts'
-import { writeOutput } from '../../lib/output-file.ts'
+import { writeOutput } from '../../content/output-file.ts'
 import { onePlatform } from '../platforms.ts'
 
 export const command = defineCommand({

@@ -17,6 +17,7 @@ import { explainWriteFailure } from './explain-failure.ts'
 import { findGarbage, removeLeftovers } from './garbage.ts'
 import { arrived, ingestFile, ingestKnown, ingestUnknown } from './ingest.ts'
 import { addName, changeNames, listNames, removeName } from './names.ts'
+import { keepReserve, withReserve } from './reserve.ts'
 
 export type { DiskStore, NamedDescriptor } from '../interfaces.ts'
 
@@ -28,12 +29,13 @@ export interface OpenDiskStoreOptions {
 
 /**
  * Opens the store in a folder, which is made where it is missing. Besides the layout it keeps `ingest/`, what has arrived of blobs that
- * are under way, and `locks/`.
+ * are under way, `locks/`, and `reserve`, room to remove names with when the disk is full.
  */
 export const openDiskStore = async ({ folder, leases }: OpenDiskStoreOptions): Promise<DiskStore> => {
   if (!isLayoutFolder(folder)) {
     await mkdir(join(folder, 'blobs', 'sha256'), { recursive: true })
     await writeFileAtomic(join(folder, 'oci-layout'), layoutMarker)
+    keepReserve(folder)
   }
   return new LayoutStore(folder, leases ?? new Leases(join(folder, 'leases')))
 }
@@ -150,8 +152,21 @@ class LayoutStore implements DiskStore {
     await changeNames(this.folder, this.#lockPath('names'), (entries) => addName(entries, reference, target), options)
   }
 
+  async retag(name: string, before: Digest, target: Descriptor, options?: Abortable): Promise<void> {
+    await using _lease = await this.lease()
+    if (!(await this.has(target))) throw noSuchBlob(target.digest, 'the local store')
+    const change: Parameters<typeof changeNames>[2] = (entries) =>
+      entries.some((entry) => entry.name === name && entry.descriptor.digest === before)
+        ? addName(entries, name, target)
+        : entries
+    await changeNames(this.folder, this.#lockPath('names'), change, options)
+  }
+
   async untag(name: string, target?: Digest): Promise<boolean> {
-    return await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name, target))
+    return await withReserve(
+      this.folder,
+      async () => await changeNames(this.folder, this.#lockPath('names'), (entries) => removeName(entries, name, target)),
+    )
   }
 
   async lease(): Promise<AsyncDisposable> {
@@ -164,5 +179,6 @@ class LayoutStore implements DiskStore {
 
   async removeLeftovers(): Promise<void> {
     await removeLeftovers(this.folder, this.leases, this.#lockPath('names'))
+    keepReserve(this.folder)
   }
 }

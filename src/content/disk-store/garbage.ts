@@ -6,11 +6,10 @@ import type { Leases } from '../../lib/leases.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { isDigest, type Digest } from '../../oci/digest.ts'
-import { manifestLimit } from '../../oci/manifest.ts'
+import { manifestLimit, parseManifestOrIndex } from '../../oci/manifest.ts'
 import { blobPath } from '../blob-files.ts'
 import { describeManifest } from '../describe-manifest.ts'
 import type { DiskStore, Garbage } from '../interfaces.ts'
-import { readManifest } from '../read-blob.ts'
 import { ingestFolder, partialPath } from './ingest.ts'
 
 /** The blobs of a store that are not in `used`, and the partial ones that have not been resumed since `partialsBefore`. */
@@ -23,7 +22,7 @@ export async function* findGarbage(
   const blobs: { readonly digest: Digest; readonly size: number }[] = []
   for await (const blob of store.list()) if (!used.has(blob.digest)) blobs.push(blob)
   mkdirSync(ingestFolder(folder), { recursive: true })
-  for (const digest of await parentsFirst(store, blobs))
+  for (const digest of parentsFirst(store, blobs))
     yield { place: 'content', kind: 'blob', digest, hide: (owner) => hideFile(folder, blobPath(folder, digest), owner) }
   if (partialsBefore === undefined) return
   for (const digest of partials(folder, partialsBefore)) {
@@ -49,27 +48,36 @@ const hideFile = (folder: string, path: string, owner: string): string | undefin
 }
 
 /** Manifests before what they name, so that a collection that is killed leaves none without its children; all else after them. */
-const parentsFirst = async (
+const parentsFirst = (
   store: DiskStore,
   blobs: readonly { readonly digest: Digest; readonly size: number }[],
-): Promise<readonly Digest[]> => {
-  const manifests = new Map<Digest, Descriptor>()
+): readonly Digest[] => {
+  const children = new Map<Digest, readonly Digest[]>()
   for (const { digest, size } of blobs) {
-    const descriptor = manifestOf(store, digest, size)
-    if (descriptor !== undefined) manifests.set(digest, descriptor)
+    const named = size > manifestLimit ? undefined : namedBy(store, digest, size)
+    if (named !== undefined) children.set(digest, named)
   }
   const finished = new Set<Digest>()
-  const visit = async (descriptor: Descriptor): Promise<void> => {
-    manifests.delete(descriptor.digest)
-    const read = await readManifest(store, descriptor)
-    for (const { digest } of read.kind === 'index' ? read.index.manifests : []) {
-      const child = manifests.get(digest)
-      if (child !== undefined) await visit(child)
-    }
-    finished.add(descriptor.digest)
+  const visit = (digest: Digest): void => {
+    const named = children.get(digest)
+    if (named === undefined) return
+    children.delete(digest)
+    for (const child of named) visit(child)
+    finished.add(digest)
   }
-  for (let [next] = manifests.values(); next !== undefined; [next] = manifests.values()) await visit(next)
+  for (const digest of children.keys()) visit(digest)
   return [...[...finished].toReversed(), ...blobs.map(({ digest }) => digest).filter((digest) => !finished.has(digest))]
+}
+
+/** The manifests that an index names, none for a manifest; undefined for what is neither, or has gone meanwhile. */
+const namedBy = (store: DiskStore, digest: Digest, size: number): readonly Digest[] | undefined => {
+  try {
+    const parsed = parseManifestOrIndex(store.read({ mediaType: '', digest, size }))
+    return parsed.kind === 'index' ? parsed.index.manifests.map((child) => child.digest) : []
+  } catch (error) {
+    if (isGantryError(error)) return undefined
+    throw error
+  }
 }
 
 /** The descriptor of a blob that is a manifest or an index. */

@@ -2,7 +2,7 @@ import { chmod, link, mkdir, rm, symlink } from 'node:fs/promises'
 import { posix } from 'node:path'
 import { GantryError } from '../../lib/errors.ts'
 import type { ByteStream } from '../../lib/bytes.ts'
-import { writeOutput } from '../../lib/output-file.ts'
+import { writeOutput } from '../../content/output-file.ts'
 import { readTar, type TarEntryWithBody } from '../../lib/tar/reader.ts'
 import { confinedPath, look, safeComponents } from './confined.ts'
 

@@ -64,16 +64,17 @@ const imageFor = async (engine: Engine, options: CreateOptions, report: CreateRe
   const choice = options.platform === undefined ? {} : { platform: options.platform }
   if (options.pull !== 'always') {
     try {
-      const found = await findImage(engine, options.image, choice)
-      const store = await engine.content()
-      if (await store.has(found.target)) return found
+      return await findImage(engine, options.image, choice)
     } catch (error) {
       if (!isGantryError(error, 'not_found') || options.pull === 'never') throw error
     }
     report.onPull?.()
   }
-  report.onPulled?.(await pullImage(engine, options.image, { ...report, ...choice }))
-  return await findImage(engine, options.image, choice)
+  const pulled = await pullImage(engine, options.image, { ...report, ...choice })
+  report.onPulled?.(pulled)
+  // it is not looked up again: somebody may have taken its name away already
+  const { target, image } = pulled
+  return { target, image, id: image.manifest.config.digest, names: [] }
 }
 
 const specOf = (engine: Engine, id: string, image: Image, options: CreateOptions): ContainerRecord['spec'] => {

@@ -45,6 +45,7 @@ export const examine = async (engine: Engine): Promise<readonly Finding[]> => {
   if (process.platform !== 'linux')
     return [
       await storeFinding(engine),
+      await registriesFinding(environment),
       {
         name: 'containers',
         status: 'missing',
@@ -61,6 +62,7 @@ export const examine = async (engine: Engine): Promise<readonly Finding[]> => {
     await cgroupFinding(),
     await userNamespaceFinding(path, distribution),
     await emulationFinding(distribution),
+    await registriesFinding(environment),
   ]
 }
 
@@ -113,6 +115,27 @@ const storeFinding = async (engine: Engine): Promise<Finding> => {
       found: messageOf(error),
       cost: 'nothing can be kept',
       remedy: 'choose another folder with --root or GANTRY_ROOT',
+    }
+  }
+}
+
+/** Which files say where images come from. */
+const registriesFinding = async (environment: Engine['options']['environment']): Promise<Finding> => {
+  const { routingFiles } = await import('../../remote/index.ts')
+  try {
+    const files = await routingFiles(environment)
+    return {
+      name: 'registries',
+      status: 'ok',
+      found: files.length === 0 ? 'no mirrors, nothing blocked' : `as ${files.join(', ')} say`,
+    }
+  } catch (error) {
+    return {
+      name: 'registries',
+      status: 'warning',
+      found: messageOf(error),
+      cost: 'nothing can be pulled or pushed',
+      remedy: 'correct the file; docs/registries.md says what is read',
     }
   }
 }

@@ -51,7 +51,8 @@ export const compressImage = async (
   })
   if (target.digest !== image.descriptor.digest || compression !== 'gzip' || force) return compressed
   for (const named of await store.names())
-    if (named.descriptor.digest === target.digest && named.name !== undefined) await store.tag(named.name, compressed)
+    if (named.descriptor.digest === target.digest && named.name !== undefined)
+      await store.retag(named.name, target.digest, compressed)
   return compressed
 }
 

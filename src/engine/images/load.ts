@@ -5,6 +5,7 @@ import type { Abortable, ByteStream } from '../../lib/bytes.ts'
 import type { Platform } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Engine } from '../engine.ts'
+import { linkingSink } from './linking-sink.ts'
 import { unpackingSink } from './unpacking-sink.ts'
 import { unpackImage } from './unpack.ts'
 
@@ -32,11 +33,15 @@ export const loadImages = async (
   const layers = await engine.layers()
   const loaded: LoadedImage[] = []
   for (const { descriptor, name } of await archive.images()) {
+    // what refers to an image lies beside it without a name, and is none
+    if (name === undefined && descriptor.artifactType !== undefined) continue
     const choice = platform === undefined ? ({ platform: engine.options.platform, fallback: 'any' } as const) : { platform }
     const image = await readImage(archive, descriptor, choice)
-    await copy(archive, unpackingSink(store, layers, image), {
+    const sink = linkingSink(unpackingSink(store, layers, image), store, layers, image)
+    await copy(archive, sink, {
       from: descriptor,
       to: name ?? descriptor.digest,
+      until: 'received',
       platform: platform ?? 'all',
       sparse: 'keep',
       ...(options.signal === undefined ? {} : { signal: options.signal }),

@@ -89,13 +89,17 @@ const notFound = (text: string): GantryError =>
     hint: "run 'gantry images' for the images there are",
   })
 
-/** Finds an image by what a user typed; with a platform, exactly that one of a multi-platform image, else the best for this machine. */
+/**
+ * Finds an image by what a user typed; with a platform, exactly that one of a multi-platform image, else the best for this machine.
+ * Under a lease it stays, whoever takes its name away.
+ */
 export const findImage = async (
   engine: Engine,
   text: string,
   { platform }: { readonly platform?: Platform } = {},
 ): Promise<FoundImage> => {
   const found = await find(engine, text)
+  if (!(await (await engine.content()).has(found.target))) throw notFound(text)
   if (platform === undefined) return found
   const { imageForPlatform } = await import('./platforms.ts')
   const image = await imageForPlatform(await engine.content(), found.target, platform, text)

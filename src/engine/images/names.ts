@@ -8,7 +8,9 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 export const nameImage = async (store: DiskStore, name: string, target: Descriptor): Promise<void> => {
   const names = await store.names()
   const before = names.find((named) => named.name === name)?.descriptor
+  // somebody may be removing it
+  const stays = before !== undefined && (await store.has(before))
   await store.tag(name, target)
   const lastName = names.filter((named) => named.descriptor.digest === before?.digest).length === 1
-  if (before !== undefined && before.digest !== target.digest && lastName) await store.tag(before.digest, before)
+  if (stays && before.digest !== target.digest && lastName) await store.tag(before.digest, before)
 }

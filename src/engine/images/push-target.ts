@@ -24,7 +24,7 @@ export interface PushTargetOptions extends Abortable {
 }
 
 /** Blobs under way at a time: a registry takes as long for a small one as for its rights, its file and its answer. */
-const uploads = 8
+const uploads = 16
 
 /**
  * Pushes a manifest or index and answers what the tag points at. An index of which manifests are missing here goes whole if the

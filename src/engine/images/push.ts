@@ -1,4 +1,4 @@
-import type { CopyEvent } from '../../content/interfaces.ts'
+import type { CopyEvent, Image } from '../../content/interfaces.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
@@ -63,8 +63,8 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
   const chosen = platform === undefined ? found.target : image.descriptor
   const target = await compressImage(engine, chosen, image, options)
   const repository = (await engine.registry()).repository(reference, {
-    mountFrom: await mountCandidates(
-      images.flatMap((one) => one.names),
+    mountFrom: mountCandidates(
+      images.filter((other) => shareLayers(other.image, image)).flatMap((other) => other.names),
       reference,
     ),
   })
@@ -73,8 +73,13 @@ export const pushImage = async (engine: Engine, text: string, options: PushOptio
   return { reference, target: pushed }
 }
 
+const shareLayers = (one: Image, other: Image): boolean => {
+  const digests = new Set(one.manifest.layers.map(({ digest }) => digest))
+  return other.manifest.layers.some(({ digest }) => digests.has(digest))
+}
+
 /** Other repositories of the same registry that local names say have been pulled from or pushed to. */
-const mountCandidates = async (names: readonly string[], reference: Reference): Promise<readonly string[]> => {
+const mountCandidates = (names: readonly string[], reference: Reference): readonly string[] => {
   const paths = names
     .map((name) => parseReference(name))
     .filter((other) => other.domain === reference.domain && other.path !== reference.path)

@@ -39,7 +39,6 @@ const writeImages = async (
   const images = []
   for (const text of texts) {
     const found = await findImage(engine, text, options)
-    await store.has(found.target)
     const chosen = platform === undefined ? found.target : found.image.descriptor
     const target = await compressImage(engine, chosen, found.image, options)
     images.push({ target, names: found.name === undefined ? [] : [found.name] })

@@ -1,9 +1,8 @@
 import type { DiskStore, Image, ImageLayer, ImageSink, ResumableSink } from '../../content/interfaces.ts'
+import { givingBack } from '../../content/giving-back.ts'
 import { teeStream } from '../../content/tee.ts'
-import { keepVerified } from '../../content/verify.ts'
 import type { LayerStore } from '../../layers/interfaces.ts'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
-import { giveBack } from '../../lib/chunk-memory.ts'
 import { nameImage } from './names.ts'
 import { compressionOf } from './unpack.ts'
 
@@ -33,17 +32,6 @@ export const unpackingSink = (store: DiskStore, layers: LayerStore, image: Image
     write: async (descriptor, bytes, options) => await writeFrom(descriptor, async () => bytes, options),
     writeFrom,
   }
-}
-
-/** The same bytes for those who copy them: what a chunk held is free when the next is asked for. */
-const givingBack = (bytes: ByteStream): ByteStream => {
-  async function* read(): ByteStream {
-    for await (const chunk of bytes) {
-      yield chunk
-      giveBack(chunk)
-    }
-  }
-  return keepVerified(bytes, read())
 }
 
 /** The unpacking of one layer beside its download; started anew if the download is. */

@@ -19,7 +19,7 @@ export const untagImage = async (engine: Engine, text: string, names: readonly s
       })
   // under the lease: nobody collects it while it has no name
   await store.has(image.target)
-  for (const name of taken) await store.untag(name)
+  for (const name of taken) await store.untag(name, image.target.digest)
   if (image.names.every((name) => taken.includes(name))) await store.tag(image.target.digest, image.target)
   return taken.map((name) => familiarString(parseReference(name)))
 }

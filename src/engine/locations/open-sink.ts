@@ -81,7 +81,7 @@ const openArchive = async (
   incoming: Incoming,
 ): Promise<OpenedSink> => {
   const { openArchiveSink } = await import('../../content/archive/archive-sink.ts')
-  const { writeOutput } = await import('../../lib/output-file.ts')
+  const { writeOutput } = await import('../../content/output-file.ts')
   const sink = await openArchiveSink({ temporaryFolder: engine.path('tmp') })
   const named = format === 'docker' && name !== undefined ? formatReference(withDefaultTag(parseReference(name))) : name
   return {

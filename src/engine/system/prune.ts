@@ -58,8 +58,9 @@ const startTime = 60_000
 const pruneContainers = async (engine: Engine, { filter = {} }: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => {
   const removed: string[] = []
   const now = engine.options.now().getTime()
-  for (const { id, state, created, spec } of await listStates(engine)) {
-    if (state.status === 'running' || !matchesFilter(filter, created, spec.labels)) continue
+  for (const { id, state, created, spec, autoRemove } of await listStates(engine)) {
+    // what is removed when it ends is somebody else's to remove
+    if (state.status === 'running' || autoRemove || !matchesFilter(filter, created, spec.labels)) continue
     if (state.status === 'created' && now - Date.parse(created) < startTime) continue
     const uses = filesAt(engine.path('containers', id))
     try {

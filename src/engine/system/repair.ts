@@ -9,7 +9,7 @@ import { layerCompression } from '../../oci/media-type.ts'
 import { familiarName, parseReference } from '../../oci/reference.ts'
 import type { Engine } from '../engine.ts'
 import { survey, type Survey } from './survey.ts'
-import type { Damage, Verified } from './verify.ts'
+import { rootsOf, type Damage, type Verified } from './verify.ts'
 
 /** What became of a damage: how it was set right, or why it could not be. */
 export type Repair = { readonly damage: Damage; readonly repaired: string } | { readonly damage: Damage; readonly failed: string }
@@ -28,15 +28,12 @@ export const repairStores = async (engine: Engine, verified: Verified, options: 
   // each round may bring a manifest that names what the next one brings
   for (let round = 0; damages.length > 0 && round < 8; round++) {
     for (const damage of damages) await repairer.repairBlob(damage, known)
-    known = await survey(store, await namedRoots(store))
+    known = await survey(store, await rootsOf(engine))
     damages = repairer.newDamages(known)
   }
   for (const damage of verified.damages) if (damage.kind === 'layer') await repairer.repairLayer(damage, known)
   return await repairer.takeFromRepaired()
 }
-
-const namedRoots = async (store: DiskStore): Promise<Parameters<typeof survey>[1]> =>
-  (await store.names()).map(({ name, descriptor }) => ({ user: name ?? descriptor.digest, descriptor }))
 
 class Repairer {
   readonly repairs: Repair[] = []

@@ -26,16 +26,22 @@ export interface Survey {
   readonly layers: ReadonlyMap<DiffId, { readonly blob: Descriptor; readonly users: Set<string> }>
 }
 
+/** An image to begin with. */
+export interface Root {
+  /** Its full name; the digest of a nameless one. */
+  readonly user: string
+  readonly descriptor: Descriptor
+  /** It is an index that was made here of images that may be elsewhere. */
+  readonly isList?: boolean
+}
+
 /**
  * Reads all that the named images lead to, however damaged it is. A manifest that an index names and that was never fetched is no
  * damage, as long as another one of the index is here.
  */
-export const survey = async (
-  store: DiskStore,
-  roots: readonly { readonly user: string; readonly descriptor: Descriptor }[],
-): Promise<Survey> => {
+export const survey = async (store: DiskStore, roots: readonly Root[]): Promise<Survey> => {
   const surveyor = new Surveyor(store)
-  for (const { user, descriptor } of roots) await surveyor.visit(descriptor, user)
+  for (const root of roots) await surveyor.visit(root)
   return surveyor
 }
 
@@ -48,7 +54,7 @@ class Surveyor implements Survey {
     this.#store = store
   }
 
-  async visit(descriptor: Descriptor, user: string): Promise<void> {
+  async visit({ descriptor, user, isList = false }: Root): Promise<void> {
     const needed = this.#need(descriptor, 'manifest', user)
     if (needed.damage !== undefined) return
     let read: ReadManifest
@@ -61,10 +67,11 @@ class Surveyor implements Survey {
     if (read.kind === 'manifest') return this.#visitManifest(read.manifest.config, read.manifest.layers, user)
     const present = read.index.manifests.filter((child) => blobSize(this.#store.folder, child.digest) !== undefined)
     const images = present.filter((child) => !isAttestation(child))
-    if (images.length === 0 && read.index.manifests.length > 0) needed.damage = 'none of the manifests that it names is here'
+    if (!isList && images.length === 0 && read.index.manifests.length > 0)
+      needed.damage = 'none of the manifests that it names is here'
     for (const child of present)
       if (!isManifestLike(child)) this.#need(child, 'layer', user)
-      else if (!this.#visited(child, user)) await this.visit(child, user)
+      else if (!this.#visited(child, user)) await this.visit({ descriptor: child, user })
   }
 
   /** Guards against indexes that name each other in circles, which only a damaged one can. */

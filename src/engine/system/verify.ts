@@ -7,10 +7,12 @@ import { mapConcurrent } from '../../lib/concurrency.ts'
 import { throwIfAborted } from '../../lib/errors.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts'
+import { isIndexType } from '../../oci/media-type.ts'
 import { listContainers } from '../containers/records.ts'
 import type { Engine } from '../engine.ts'
 import { findImage } from '../images/lookup.ts'
-import { survey, type Survey } from './survey.ts'
+import { isOwnList } from '../manifests/manifest-list.ts'
+import { survey, type Root, type Survey } from './survey.ts'
 
 /** Something that is not as its digest says, or that is not there and is needed. */
 export interface Damage {
@@ -64,15 +66,15 @@ export const verifyStores = async (engine: Engine, options: VerifyOptions = {}):
   return await job.finish(options.images === undefined ? await rootsOf(engine) : roots)
 }
 
-const rootsOf = async (
-  engine: Engine,
-  images?: readonly string[],
-): Promise<readonly { readonly user: string; readonly descriptor: Descriptor }[]> => {
-  const store = await engine.content()
+/** All that has a name, or the images that are asked for. */
+export const rootsOf = async (engine: Engine, images?: readonly string[]): Promise<readonly Root[]> => {
+  const roots: Root[] = []
   if (images === undefined)
-    return (await store.names()).map(({ name, descriptor }) => ({ user: name ?? descriptor.digest, descriptor }))
-  const roots = []
-  for (const text of images) {
+    for (const { name, descriptor } of await (await engine.content()).names()) {
+      const isList = name !== undefined && isIndexType(descriptor.mediaType) && (await isOwnList(engine, name))
+      roots.push({ user: name ?? descriptor.digest, descriptor, isList })
+    }
+  for (const text of images ?? []) {
     const { name, names, target } = await findImage(engine, text)
     roots.push({ user: name ?? names[0] ?? target.digest, descriptor: target })
   }
@@ -164,7 +166,7 @@ class Verification {
   }
 
   /** All damage, with what uses it as it is now. */
-  async finish(roots: Parameters<typeof survey>[1]): Promise<Verified> {
+  async finish(roots: readonly Root[]): Promise<Verified> {
     const after = await survey(await this.#engine.content(), roots)
     const damages = [...this.#damagedBlobs(after), ...(await this.#damagedLayers(after)), ...this.#merged]
     return {

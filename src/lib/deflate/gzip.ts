@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { crc32 } from 'node:zlib'
 import type { ByteStream } from '../bytes.ts'
+import { giveBack } from '../chunk-memory.ts'
 import { WorkerPool } from '../worker-pool.ts'
 import { workerUrl } from '../worker.ts'
 import { createPieceMemory, defaultGzipLevel, Deflater, pieceOf, pieceSize, type Piece } from './deflater.ts'
@@ -66,6 +67,7 @@ export async function* gzip(stream: ByteStream, options: GzipOptions = {}): Byte
         if (pieces.full) pieces.start()
         if (pieces.busy) yield await pieces.next()
       }
+      giveBack(chunk)
     }
     if (head !== undefined) yield head
     pieces.finish()

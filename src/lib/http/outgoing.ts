@@ -1,5 +1,6 @@
 import type { ClientRequest } from 'node:http'
 import type { ByteStream } from '../bytes.ts'
+import { giveBack } from '../chunk-memory.ts'
 import { timeoutError } from './connection-error.ts'
 
 const connected = (request: ClientRequest): Promise<void> =>
@@ -43,7 +44,8 @@ export const sendStream = async (request: ClientRequest, body: ByteStream, host:
   await Promise.race([connected(request), ended])
   let held: Uint8Array | undefined
   for await (const chunk of over ? [] : body) {
-    if (held !== undefined && !request.write(held) && !over) await drained(request, host, idle)
+    const sent = held
+    if (sent !== undefined && !request.write(sent, () => giveBack(sent)) && !over) await drained(request, host, idle)
     if (over) return
     held = chunk
   }

@@ -164,7 +164,7 @@ test('a request is tried once more with what the registry asks for, and then den
     error.message,
     /^pull access denied for 127\.0\.0\.1:\d+\/a\/b, repository does not exist or may require 'docker login': unauthorized: authentication required$/,
   )
-  assert.match(error.hint ?? '', /what the account "ann" may do/)
+  assert.match(error.hint ?? '', /with the account "ann": check the name .* and what that account may do$/)
   assert.ok(peers.registry.requests.length <= 4, String(peers.registry.requests.length))
   await using other = await start()
   // the registry wants more than the method tells

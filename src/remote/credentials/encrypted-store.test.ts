@@ -218,6 +218,7 @@ test('seal() and unseal() agree for any credentials, and hostile files are read 
       assert.deepEqual(unseal(own, name, entry), { kind: 'registry-token', token: token.toWellFormed() })
       assert.equal(unseal(own, `${name}x`, entry), undefined)
     }),
+    { numRuns: 50 },
   )
   fc.assert(
     fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
@@ -228,6 +229,7 @@ test('seal() and unseal() agree for any credentials, and hostile files are read 
           assert.ok(isGantryError(error, 'invalid_argument'), String(error))
         }
     }),
+    { numRuns: 50 },
   )
   // parameters that would take all the memory there is
   const { source } = newPassphraseKey('x')

@@ -1,12 +1,14 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
 
-/** Files and folders that are not there, or not for us, are as empty ones. */
+/** Files and folders that are not there, or not for us, are as empty ones. Most are not: to ask costs a tenth of an error. */
 const isAbsent = (error: unknown): boolean => ['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? '')
 
 /** The text of a configuration file, or undefined if there is none. */
 export const readConfiguration = async (path: string): Promise<string | undefined> => {
+  if (!existsSync(path)) return undefined
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
@@ -17,6 +19,7 @@ export const readConfiguration = async (path: string): Promise<string | undefine
 
 /** Paths of what is in a folder, in alphabetical order; empty if there is no such folder. */
 export const listConfiguration = async (folder: string): Promise<readonly string[]> => {
+  if (!existsSync(folder)) return []
   try {
     return (await readdir(folder)).toSorted().map((name) => join(folder, name))
   } catch (error) {

@@ -10,7 +10,7 @@ import { parseDaemonJson, routeByDaemon } from './docker-daemon.ts'
 import { parseHostsToml } from './hosts-toml.ts'
 import { parseRegistriesConf, routeByEntries } from './registries-conf.ts'
 import type { Route } from './route.ts'
-import { createRouter } from './router.ts'
+import { createRouter, routingFiles } from './router.ts'
 
 interface Folder extends AsyncDisposable {
   readonly path: string
@@ -264,6 +264,19 @@ test('createRouter() takes the first kind of configuration that knows a name, an
   assert.equal(await file('d.x'), undefined)
   await folder.write('home/.config/docker/certs.d/_default/hosts.toml', 'server = "https://all.x"')
   const again = createRouter({ HOME: join(folder.path, 'home') }, etc)
+  assert.deepEqual(
+    (await routingFiles({ HOME: join(folder.path, 'home') }, etc)).map((path) => path.slice(folder.path.length)),
+    [
+      '/etc/containers/registries.conf',
+      '/home/.config/containerd/certs.d/b.x:5000/hosts.toml',
+      '/etc/containerd/certs.d/a.x/hosts.toml',
+      '/home/.config/docker/certs.d/_default/hosts.toml',
+      '/etc/docker/certs.d/b.x_5000_/hosts.toml',
+      '/etc/docker/daemon.json',
+    ],
+  )
+  await folder.write('etc/docker/certs.d/e.x/hosts.toml', 'server = 1')
+  await assert.rejects(routingFiles({}, etc), { code: 'CONFIGURATION_INVALID' })
   assert.equal((await again('d.x', 'i'))?.file.slice(folder.path.length), '/home/.config/docker/certs.d/_default/hosts.toml')
 })
 
@@ -315,6 +328,6 @@ test('hostile configuration files are read or refused', async () => {
       for (const daemon of [toml, json, `{"registry-mirrors":${json},"insecure-registries":${json}}`])
         await refused(async () => await routeByDaemon(parseDaemonJson(daemon, '/d'), 'docker.io', 'x', async () => []))
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })

@@ -69,18 +69,20 @@ export const routeByDaemon = async (
   return { kind: 'places', file: settings.file, mirrors, origin, push: origin }
 }
 
-/** dockerd's configuration as a routing: the first of the files that is there counts. */
-export const dockerDaemonRouting = (files: readonly string[]): Routing => {
-  const read = async (): Promise<DaemonSettings | undefined> => {
-    for (const file of files) {
-      const text = await readConfiguration(file)
-      if (text !== undefined) return parseDaemonJson(text, file)
-    }
-    return undefined
+/** The first of the files that is there. */
+export const readDaemonJson = async (files: readonly string[]): Promise<DaemonSettings | undefined> => {
+  for (const file of files) {
+    const text = await readConfiguration(file)
+    if (text !== undefined) return parseDaemonJson(text, file)
   }
-  let settings: ReturnType<typeof read> | undefined
+  return undefined
+}
+
+/** dockerd's configuration as a routing. */
+export const dockerDaemonRouting = (files: readonly string[]): Routing => {
+  let settings: ReturnType<typeof readDaemonJson> | undefined
   return async (domain, path) => {
-    const found = await (settings ??= read())
+    const found = await (settings ??= readDaemonJson(files))
     return found === undefined ? undefined : await routeByDaemon(found, domain, path)
   }
 }

@@ -126,3 +126,14 @@ export const hostsTomlRouting = (folders: readonly string[]): Routing => {
     return undefined
   }
 }
+
+/** The `hosts.toml` below the folders; an `invalid_argument` error if one cannot be used. */
+export const usableHostsToml = async (folders: readonly string[]): Promise<readonly string[]> => {
+  const files = (await Promise.all(folders.map(listConfiguration))).flat().map((folder) => join(folder, 'hosts.toml'))
+  const texts = await Promise.all(files.map(readConfiguration))
+  const there = files.filter((_, index) => texts[index] !== undefined)
+  // read as for some repository, which shows what is wrong with it
+  for (const [index, file] of files.entries())
+    if (texts[index] !== undefined) await parseHostsToml(texts[index], file, 'registry.example', 'a')
+  return there
+}

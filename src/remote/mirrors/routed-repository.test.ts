@@ -232,6 +232,25 @@ test('a push goes to the registry, or to the host that hosts.toml says takes it'
   }
 })
 
+test('what is read elsewhere is looked for and written where it is pushed to', async () => {
+  await using peers = await start()
+  const blob = peers.mirror.addBlob('moved/b', bytes)
+  const route: Route = {
+    kind: 'places',
+    file: '/x',
+    mirrors: [],
+    origin: { domain: peers.mirror.host, path: 'moved/b' },
+    push: { domain: peers.origin.host, path: 'a/b' },
+  }
+  // oxlint-disable-next-line require-await
+  const repository = peers.client(async () => route).repository({ domain: 'example.com', path: 'a/b' })
+  assert.deepEqual(await read(repository, blob), bytes)
+  assert.equal(await repository.has(blob), false)
+  await repository.write(blob, await repository.open(blob))
+  assert.equal(await repository.has(blob), true)
+  assert.ok(peers.origin.blobs.has(`a/b@${blob.digest}`))
+})
+
 test('a blocked registry is not asked for anything', async () => {
   await using peers = await start()
   // oxlint-disable-next-line require-await

@@ -98,7 +98,8 @@ export class RoutedRepository implements RemoteRepository {
   }
 
   async has(descriptor: Descriptor, options?: Abortable): Promise<boolean> {
-    return await (await this.#own()).has(descriptor, options)
+    // what asks is about to write
+    return await (await this.#open()).push.has(descriptor, options)
   }
 
   async write(descriptor: Descriptor, bytes: ByteStream, options?: Abortable): Promise<void> {

@@ -1,0 +1,13 @@
+// The library's `gantry/content`: places that keep images, and what copies between them. Whatever has the methods of an interface is one.
+export { openArchive } from './archive/open-archive.ts'
+export { writeArchive } from './archive/write-archive.ts'
+export { copy, type CopyOptions } from './copy.ts'
+export { openDiskStore } from './disk-store/disk-store.ts'
+export { openFlatFolder } from './flat-folder.ts'
+export { readImage } from './image.ts'
+export { openLayout } from './layout.ts'
+export { readBlob, readManifest } from './read-blob.ts'
+export { selectImage } from './select.ts'
+export { verified } from './verify.ts'
+export { walk } from './walk.ts'
+export type * from './interfaces.ts'
