@@ -44,6 +44,15 @@ export async function* download(text: string, options: DownloadOptions = {}): By
 
 const parseUrl = (text: string): URL => {
   const url = URL.parse(text)
-  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url
-  throw new GantryError('invalid_argument', 'URL_INVALID', 'Cannot download: it is no http or https URL without a password')
+  if (url === null || !/^https?:$/.test(url.protocol))
+    throw new GantryError('invalid_argument', 'URL_INVALID', 'Cannot download: it is no http or https URL')
+  if (url.username === '' && url.password === '') return url
+  throw new GantryError(
+    'unsupported',
+    'URL_WITH_PASSWORD',
+    `Cannot download "${redactUrl(url)}": its URL has a user or a password`,
+    {
+      hint: 'download it with another program, and pipe it in',
+    },
+  )
 }

@@ -1,4 +1,5 @@
 import { importImage, isUrl } from '../../engine/images/import.ts'
+import { redactUrl } from '../../lib/http/redact.ts'
 import { defineCommand } from '../command.ts'
 import { registryFlags } from '../registry-flags.ts'
 
@@ -22,7 +23,7 @@ export const command = defineCommand({
     'gantry import https://example.com/rootfs.tar.xz debian:mine',
   ],
   async run(context, [file = '-', name], flags) {
-    if (isUrl(file)) context.warn(`Downloading from ${file}`)
+    if (isUrl(file)) context.warn(`Downloading from ${redactUrl(new URL(file))}`)
     const id = await importImage(context.engine, file === '-' ? context.stdin : file, {
       changes: flags.change,
       signal: context.signal,

@@ -83,5 +83,9 @@ test('importImage() gives the same layer whatever the tar is wrapped in and wher
     importImage(test.engine, `${peer.url}/none`),
     (error) => isGantryError(error, 'not_found') && /404/.test(error.message),
   )
+  await assert.rejects(
+    importImage(test.engine, `http://user:secret@${peer.host}/rootfs.tar.zst`),
+    (error) => isGantryError(error, 'unsupported') && !error.message.includes('secret'),
+  )
   await assert.rejects(importImage(test.engine, join(test.folder, 'none')), (error) => isGantryError(error, 'not_found'))
 })

@@ -17,6 +17,8 @@ export const untagImage = async (engine: Engine, text: string, names: readonly s
       throw new GantryError('not_found', 'NO_SUCH_NAME', `Cannot untag "${text}": it has no name "${name}"`, {
         hint: `its names are ${image.names.map((one) => familiarString(parseReference(one))).join(', ') || 'none'}`,
       })
+  // under the lease: nobody collects it while it has no name
+  await store.has(image.target)
   for (const name of taken) await store.untag(name, image.target.digest)
   if (image.names.every((name) => taken.includes(name))) await store.tag(image.target.digest, image.target)
   return taken.map((name) => familiarString(parseReference(name)))
