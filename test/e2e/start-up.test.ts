@@ -120,7 +120,7 @@ test(
   async () => {
     await using gantry = new TestGantry()
     const busybox = readFileSync(busyboxPath())
-    const Dockerfile = 'FROM scratch\nCOPY --chmod=755 busybox /bin/true\nENV PATH=/bin\n'
+    const Dockerfile = 'FROM scratch\nCOPY --chmod=755 busybox /bin/true\nCOPY Dockerfile /etc/\nENV PATH=/bin\n'
     gantry.run('build', '-q', '-t', 'one', gantry.context({ Dockerfile, busybox }))
     const loaded = loadedBy(gantry, 'run', '--rm', '--network', 'none', 'one', 'true')
     for (const name of ['crypto', 'fs/promises', 'http', 'worker_threads', 'zlib']) assert.ok(!loaded.includes(name), name)
