@@ -1,10 +1,12 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Mount } from '../lib/mount.ts'
 import { chainIds } from '../oci/chain-id.ts'
+import type { ChainId } from '../oci/digest.ts'
 import { exists, makeDerived } from './derived.ts'
 import { mergedPath } from './layer-paths.ts'
+import type { LayerJob } from './layer.worker.ts'
 import { fitsOver, overlayOf, type StackDriver } from './stack-driver.ts'
 import type { StoredInfo } from './stored-info.ts'
 import type { TarLayers } from './tar-layers.ts'
@@ -46,19 +48,31 @@ export const createErofsDriver = (layers: TarLayers): StackDriver => ({
 
 /** What the stack is mounted from, base first; makes what is missing. */
 const partsOf = async (layers: TarLayers, stack: readonly StoredInfo[], options?: Abortable): Promise<readonly Part[]> => {
-  const chain = chainIds(stack.map(({ diffId }) => diffId)).map((id) => mergedPath(layers.paths, id))
   const single = (layer: StoredInfo): Part => ({ index: layers.paths.index(layer.diffId), layers: [layer] })
-  const merged = (count: number): Part => ({ index: join(chain[count - 1] as string, 'index'), layers: stack.slice(0, count) })
+  const ids = chainOf(stack)
+  const merged = (count: number): Part => ({
+    index: join(mergedPath(layers.paths, ids(count)), 'index'),
+    layers: stack.slice(0, count),
+  })
+  const anyMerged = holdsAnything(layers.paths.merged)
   // the longest part of the stack that has an index, and single layers over it
   for (let count = stack.length; count > 0 && stack.length - count < stackLimit; count--) {
-    const base = count === 1 && stack[0]?.alone === true ? single(stack[0]) : merged(count)
-    if (exists(base.index)) return [base, ...stack.slice(count).map(single)]
+    const base = count === 1 && stack[0]?.alone === true ? single(stack[0]) : anyMerged ? merged(count) : undefined
+    if (base !== undefined && exists(base.index)) return [base, ...stack.slice(count).map(single)]
     if (!(await fitsOver(layers, stack[count - 1] as StoredInfo, stack.slice(0, count - 1)))) break
   }
-  const id = chainIds(stack.map(({ diffId }) => diffId)).at(-1)
-  const target = chain.at(-1)
-  if (id === undefined || target === undefined) return []
+  if (stack.length === 0) return []
+  const chainId = ids(stack.length)
   const { folder } = layers
-  await makeDerived(layers, target, (temporary) => ({ kind: 'merge', folder, temporary, chainId: id, layers: stack }), options)
+  const job = (temporary: string): LayerJob => ({ kind: 'merge', folder, temporary, chainId, layers: stack })
+  await makeDerived(layers, mergedPath(layers.paths, chainId), job, options)
   return [merged(stack.length)]
 }
+
+/** The chain ID of so many layers of a stack. All are computed when the first is asked for: of few layers none may be, and it takes node:crypto. */
+const chainOf = (stack: readonly StoredInfo[]): ((count: number) => ChainId) => {
+  let ids: readonly ChainId[] | undefined
+  return (count) => (ids ??= chainIds(stack.map(({ diffId }) => diffId)))[count - 1] as ChainId
+}
+
+const holdsAnything = (folder: string): boolean => exists(folder) && readdirSync(folder).length > 0

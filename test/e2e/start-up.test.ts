@@ -120,9 +120,26 @@ test(
   async () => {
     await using gantry = new TestGantry()
     const busybox = readFileSync(busyboxPath())
-    const Dockerfile = 'FROM scratch\nCOPY --chmod=755 busybox /bin/true\nENV PATH=/bin\n'
+    const Dockerfile = 'FROM scratch\nCOPY --chmod=755 busybox /bin/true\nCOPY Dockerfile /etc/\nENV PATH=/bin\n'
     gantry.run('build', '-q', '-t', 'one', gantry.context({ Dockerfile, busybox }))
     const loaded = loadedBy(gantry, 'run', '--rm', '--network', 'none', 'one', 'true')
     for (const name of ['crypto', 'fs/promises', 'http', 'worker_threads', 'zlib']) assert.ok(!loaded.includes(name), name)
+  },
+)
+
+test(
+  'packages that are loaded when they are needed work in the linked modules',
+  { skip: lacking(['busybox', 'xz', 'bzip2', 'tar']) },
+  async () => {
+    await using gantry = new TestGantry()
+    const folder = gantry.context({ file: 'text' })
+    for (const [program, name] of [
+      ['xz', 'a'],
+      ['bzip2', 'b'],
+    ] as const) {
+      const tar = spawnSync('tar', ['-C', folder, '-c', 'file']).stdout
+      const { stdout } = spawnSync(program, ['-c'], { input: tar })
+      assert.match(gantry.try(['import', '-', name], { input: stdout }).stdout, /^sha256:/, program)
+    }
   },
 )
