@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { RingReader } from '../lib/byte-ring.ts'
 import { GantryError } from '../lib/errors.ts'
 import { TarParser } from '../lib/tar/parser.ts'
-import { createDigester, digestAlgorithm, type DiffId } from '../oci/digest.ts'
+import { createDigester, digestAlgorithm, digestOf, type DiffId } from '../oci/digest.ts'
 import type { Compression } from '../oci/media-type.ts'
 import { encodeErofs } from './erofs/encode.ts'
 import { indexOptions } from './index-options.ts'
@@ -42,6 +42,9 @@ export const ingest = async (job: IngestJob): Promise<StoredInfo> => {
   }
 }
 
+/** The digest of a tar of no bytes. */
+const emptyTar = digestOf('')
+
 const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo> => {
   const builder = new LayerTreeBuilder()
   const parser = new TarParser({ entry: (entry, bodyOffset) => builder.add(entry, bodyOffset) })
@@ -51,7 +54,8 @@ const ingestInto = async (job: IngestJob, ring: RingReader): Promise<StoredInfo>
     parser.feed(piece)
   })
   try {
-    if (job.compression === 'none') await tar.copy(ring)
+    // no bytes at all are an empty layer to the other container tools, whatever their type
+    if (job.compression === 'none' || (job.expected === emptyTar && !ring.next(1))) await tar.copy(ring)
     else await tar.inflate(ring, job.compression)
     parser.finish()
   } finally {

@@ -6,6 +6,7 @@ import { indexOptions } from './index-options.ts'
 import { layerPaths, mergedPath } from './layer-paths.ts'
 import { commitFolder, writeFileSynced } from './synced-files.ts'
 import { readTree } from './read-tree.ts'
+import type { LayerTree } from './tree/layer-tree.ts'
 import { mergeTrees } from './tree/merge-trees.ts'
 
 /** What a worker needs to know to make one index over several layers. */
@@ -22,7 +23,11 @@ export interface MergeJob {
 /** Makes the index that shows the layers put over each other, beside the list of them. */
 export const mergeIndexes = (job: MergeJob): void => {
   const paths = layerPaths(job.folder)
-  const tree = mergeTrees(job.layers.map(({ diffId }) => readTree(paths.index(diffId))))
+  // one at a time, as they are needed
+  function* trees(): Generator<LayerTree> {
+    for (const { diffId } of job.layers) yield readTree(paths.index(diffId))
+  }
+  const tree = mergeTrees(trees(), true)
   mkdirSync(job.temporary, { recursive: true })
   writeFileSynced(join(job.temporary, 'index'), encodeErofs(tree, indexOptions(job.layers, job.chainId)))
   writeFileSynced(join(job.temporary, 'layers'), [Buffer.from(JSON.stringify(job.layers.map(({ diffId }) => diffId)))])

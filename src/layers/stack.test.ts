@@ -19,7 +19,7 @@ class MemoryLayer implements LayerReader {
 
   constructor(tar: Buffer) {
     this.#tar = tar
-    this.#index = ErofsReader.of(Buffer.concat(encodeErofs(treeOfTar(tar), { devices: [{ bytes: tar.length }] })))
+    this.#index = ErofsReader.of(Buffer.concat([...encodeErofs(treeOfTar(tar), { devices: [{ bytes: tar.length }] })]))
   }
 
   async *entries(): AsyncIterable<LayerEntry> {

@@ -43,9 +43,7 @@ export class TarFile {
     }
   }
 
-  /** Nothing at all is an empty tar, as the other container tools have it. */
   async inflate(ring: RingReader, codec: 'gzip' | 'zstd'): Promise<void> {
-    if (!ring.next(1)) return
     using inflater = new Inflater(codec)
     let block = spares.pop() ?? Buffer.allocUnsafeSlow(blockSize)
     let other = spares.pop() ?? Buffer.allocUnsafeSlow(blockSize)

@@ -28,6 +28,7 @@ const worker = write(
     if (job.kind === 'fail') throw new GantryError('data_loss', 'LOST', 'Cannot find "it"', { detail: { at: 7 }, hint: 'look', cause: new Error('why') })
     if (job.kind === 'throw') throw new TypeError('a fault')
     if (job.kind === 'exit') process.exit(3)
+    if (job.kind === 'grow') (globalThis as { kept?: unknown }).kept = Array.from({ length: 1_000_000 }, (_, at) => ({ at }))
     if (job.kind === 'crash') return setTimeout(() => { throw new Error('late') })
     await new Promise((resolve) => setTimeout(resolve, job.ms ?? 0))
     return threadId
@@ -57,6 +58,14 @@ test('WorkerPool gives jobs that wait for a worker that died to another', async 
   const waits = [pool.run<number>({ kind: 'wait' }), pool.run<number>({ kind: 'wait' })]
   await dies
   assert.equal(new Set(await Promise.all(waits)).size, 1)
+})
+
+test('WorkerPool ends a worker whose heap has grown large', async () => {
+  await using pool = new WorkerPool(worker, { size: 1 })
+  const first = pool.run<number>({ kind: 'grow' })
+  const second = pool.run<number>({ kind: 'wait' })
+  assert.notEqual(await first, await second)
+  assert.equal(await pool.run({ kind: 'wait' }), await second)
 })
 
 test('WorkerPool.run() throws what the job throws', async () => {

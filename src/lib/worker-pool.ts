@@ -18,6 +18,9 @@ export interface JobOptions {
   readonly patient?: boolean
 }
 
+/** Bytes of heap above which a worker is ended after its job, rather than to keep the memory: the next one starts with its own. */
+const heapLimit = 32 << 20
+
 /**
  * MiB of a worker's young generation, in place of 48. What the jobs make is mostly kept for a while or dropped at once, so a larger
  * one saves no time.
@@ -55,7 +58,8 @@ export class WorkerPool implements AsyncDisposable {
     let alive = false
     try {
       const answer = await answerOf(worker, job)
-      alive = true
+      alive = answer.heap <= heapLimit
+      if (!alive) void worker.terminate()
       if (answer.kind === 'failed') throw decodeError(answer.error)
       return answer.result as T
     } finally {

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8'
 import { parentPort } from 'node:worker_threads'
 import { GantryError, messageOf, type ErrorKind } from './errors.ts'
 
@@ -10,10 +11,10 @@ export const workerUrl = (importer: string, path: string): URL => {
   return new URL(`./${path.slice(path.lastIndexOf('/') + 1).replace(/\.ts$/, '.js')}`, importer)
 }
 
-/** What a worker answers to one job. */
+/** What a worker answers to one job; `heap` is what its heap has grown to, in bytes. */
 export type WorkerAnswer =
-  | { readonly kind: 'done'; readonly result: unknown }
-  | { readonly kind: 'failed'; readonly error: ErrorData }
+  | { readonly kind: 'done'; readonly result: unknown; readonly heap: number }
+  | { readonly kind: 'failed'; readonly error: ErrorData; readonly heap: number }
 
 interface ErrorData {
   readonly error:
@@ -30,11 +31,14 @@ export const serveJobs = (work: (job: never) => unknown): void => {
   port.on('message', (job) => {
     // a promise keeps the order, since the pool sends a job only after the last one's answer
     void (async () => work(job as never))().then(
-      (result) => port.postMessage({ kind: 'done', result } satisfies WorkerAnswer),
-      (error: unknown) => port.postMessage({ kind: 'failed', error: encodeError(error) } satisfies WorkerAnswer),
+      (result) => port.postMessage({ kind: 'done', result, heap: heapSize() } satisfies WorkerAnswer),
+      (error: unknown) =>
+        port.postMessage({ kind: 'failed', error: encodeError(error), heap: heapSize() } satisfies WorkerAnswer),
     )
   })
 }
+
+const heapSize = (): number => getHeapStatistics().total_heap_size
 
 // a structured clone of an error keeps neither its class nor its fields
 const encodeError = (thrown: unknown): ErrorData => ({

@@ -125,8 +125,8 @@ test('a layer of 100,000 empty files is pulled within little memory, and run', {
   const peak = memoryOf(gantry, 'pull', '-q', name)
   assert.ok(peak < memoryLimit, `it took ${peak} MiB`)
   assert.equal(
-    gantry.run('run', '--rm', '--network', 'none', name, 'sh', '-c', 'ls /d99 | wc -l; ls -d /d?? | wc -l'),
-    '1000\n90\n',
+    gantry.run('run', '--rm', '--network', 'none', name, 'sh', '-c', 'ls /d99 | wc -l; ls -d /d[0-9]* | wc -l'),
+    '1000\n100\n',
   )
 })
 

@@ -1,6 +1,6 @@
 import { GantryError } from '../../lib/errors.ts'
 import type { LayerTree } from '../tree/layer-tree.ts'
-import type { NodeKind } from '../tree/node.ts'
+import type { NodeKind, TreeNode } from '../tree/node.ts'
 import { writeFolderBlock, type Dirent } from './folder-data.ts'
 import {
   blockBits,
@@ -24,8 +24,9 @@ import {
   setInt64,
   type InodeKind,
 } from './format.ts'
-import { layOut, type ImageLayout, type PlacedFolder, type PlacedInode } from './layout.ts'
+import { bytesOf, layOut, type ImageLayout, type PlacedData, type PlacedFolder } from './layout.ts'
 import { writeChunks } from './sparse-chunks.ts'
+import { Window } from './window.ts'
 import { xattrCount } from './xattrs.ts'
 
 /** A file that the contents of a tree's files are in: a layer's uncompressed tar. */
@@ -48,7 +49,7 @@ export interface EncodeErofsOptions {
  * tree and options, always. Whiteouts, opaque folders and what else only a single layer has are written as overlayfs and `ErofsReader`
  * understand them. `unsupported` for more than 2 TiB (EROFS_TOO_LARGE) and for sparse files that cannot be pointed at (LAYER_SPARSE).
  */
-export const encodeErofs = (tree: LayerTree, options: EncodeErofsOptions): readonly Uint8Array[] => {
+export const encodeErofs = (tree: LayerTree, options: EncodeErofsOptions): Iterable<Uint8Array> => {
   const { devices, uuid } = options
   if (devices.length !== tree.devices)
     throw new GantryError(
@@ -56,7 +57,8 @@ export const encodeErofs = (tree: LayerTree, options: EncodeErofsOptions): reado
       'EROFS_DEVICES',
       `Cannot write an index: the tree has ${tree.devices} devices, not ${devices.length}`,
     )
-  const layout = layOut(tree, deviceTableAt + devices.length * deviceSlotBytes)
+  const start = deviceTableAt + devices.length * deviceSlotBytes
+  const layout = layOut(tree, start)
   const firstBlocks: number[] = []
   let block = layout.size / blockBytes
   for (const { bytes } of devices) {
@@ -65,31 +67,47 @@ export const encodeErofs = (tree: LayerTree, options: EncodeErofsOptions): reado
   }
   if (block >= noBlock)
     throw new GantryError('unsupported', 'EROFS_TOO_LARGE', 'Cannot index the layers: together they have more than 2 TiB')
-  const image = Buffer.alloc(layout.size)
-  writeSuperblock(image, layout, devices.length, uuid)
-  for (const [index, device] of devices.entries()) writeDevice(image, index, device, firstBlocks[index] ?? 0)
-  // many small writes: a DataView is the quickest way to do them
-  const view = new DataView(image.buffer, image.byteOffset, image.length)
-  let serial = 1
-  for (const inode of layout.inodes) {
-    writeInode(image, view, inode, serial++, firstBlocks)
-    if (inode.folder !== undefined) writeFolder(view, inode, inode.folder)
-  }
-  return [image]
+  const head = Buffer.alloc(start)
+  writeSuperblock(head, layout, devices.length, uuid)
+  for (const [index, device] of devices.entries()) writeDevice(head, index, device, firstBlocks[index] ?? 0)
+  return pieces(head, layout, firstBlocks)
 }
 
+/** The image from its start to its end: first all inodes, with what stands right behind them, then all blocks. */
+function* pieces(head: Buffer, layout: ImageLayout, firstBlocks: readonly number[]): Generator<Uint8Array> {
+  yield head
+  const window = new Window(head.length)
+  for (let inode = 0; inode < layout.nodes.length; inode++) {
+    const data = layout.data.get(inode)
+    yield* window.reach(byteOf(layout, inode), bytesOf(data))
+    writeInode(window, layout, inode, data, firstBlocks)
+    if (data?.folder !== undefined && data.inline > 0) writeFolder(window, layout, inode, data, true)
+  }
+  for (const [inode, data] of layout.data) {
+    if (data.blocks === 0) continue
+    yield* window.reach(data.block * blockBytes, data.blocks * blockBytes)
+    if (data.folder !== undefined) writeFolder(window, layout, inode, data, false)
+    else window.image.write(layout.nodes[inode]?.rare?.target ?? '', data.block * blockBytes - window.start, 'latin1')
+  }
+  yield* window.reach(layout.size, 0)
+  yield window.image.subarray(0, layout.size - window.start)
+}
+
+const byteOf = (layout: ImageLayout, inode: number): number => (layout.slots[inode] as number) * slotBytes
+
 const writeSuperblock = (image: Buffer, layout: ImageLayout, devices: number, uuid: Uint8Array | undefined): void => {
-  const root = (layout.inodes[0] as PlacedInode).at / slotBytes
+  const root = layout.slots[0] as number
   if (root > 0xffff) throw new GantryError('unsupported', 'EROFS_TOO_LARGE', `Cannot index ${devices} layers at once`)
   const at = superblockAt
+  const chunked = layout.data.values().some(({ chunks }) => chunks !== undefined)
   image.writeUInt32LE(magic, at)
   image.writeUInt32LE(compatMtime, at + 8)
   image.writeUInt8(blockBits, at + 12)
   image.writeUInt16LE(root, at + 14)
-  image.writeUInt32LE(layout.inodes.length, at + 16)
+  image.writeUInt32LE(layout.nodes.length, at + 16)
   image.writeUInt32LE(layout.size / blockBytes, at + 36)
   if (uuid !== undefined) image.set(uuid.subarray(0, 16), at + 48)
-  image.writeUInt32LE((layout.chunked ? incompatChunkedFile : 0) | (devices > 0 ? incompatDeviceTable : 0), at + 80)
+  image.writeUInt32LE((chunked ? incompatChunkedFile : 0) | (devices > 0 ? incompatDeviceTable : 0), at + 80)
   image.writeUInt16LE(devices, at + 86)
   image.writeUInt16LE(devices > 0 ? deviceTableAt / deviceSlotBytes : 0, at + 88)
 }
@@ -101,41 +119,48 @@ const writeDevice = (image: Buffer, index: number, device: ErofsDevice, firstBlo
   image.writeUInt32LE(firstBlock, at + 68)
 }
 
-const writeInode = (image: Buffer, view: DataView, inode: PlacedInode, serial: number, firstBlocks: readonly number[]): void => {
-  const { node, at, xattrs, chunks, folder } = inode
-  const layout = chunks !== undefined ? layoutChunks : inode.inline > 0 ? layoutInline : layoutPlain
-  view.setUint16(at, (layout << 1) | 1, true)
+const writeInode = (
+  window: Window,
+  layout: ImageLayout,
+  inode: number,
+  data: PlacedData | undefined,
+  firstBlocks: readonly number[],
+): void => {
+  const node = layout.nodes[inode] as TreeNode
+  const { image, view } = window
+  const { xattrs, chunks, folder, inline = 0 } = data ?? {}
+  const at = byteOf(layout, inode) - window.start
+  const dataLayout = chunks !== undefined ? layoutChunks : inline > 0 ? layoutInline : layoutPlain
+  view.setUint16(at, (dataLayout << 1) | 1, true)
   view.setUint16(at + 2, xattrCount(xattrs?.length ?? 0), true)
   view.setUint16(at + 4, modeTypes[inodeKind(node.kind)] | node.mode, true)
   const size = folder === undefined ? node.size : (folder.shape.starts.length - 1) * blockBytes + folder.shape.tail
   setInt64(view, at + 8, size)
-  view.setUint32(at + 16, dataOf(inode, firstBlocks), true)
-  view.setUint32(at + 20, serial, true)
+  view.setUint32(at + 16, dataOf(node, data, firstBlocks), true)
+  view.setUint32(at + 20, inode + 1, true)
   view.setUint32(at + 24, node.uid, true)
   view.setUint32(at + 28, node.gid, true)
   setInt64(view, at + 32, node.seconds)
   view.setUint32(at + 40, node.nanoseconds, true)
-  view.setUint32(at + 44, folder === undefined ? node.links : 2 + folderCount(folder), true)
+  view.setUint32(at + 44, folder === undefined ? node.links : folderLinks(layout, folder), true)
   if (xattrs !== undefined) image.set(xattrs, at + inodeBytes)
   const behind = at + inodeBytes + (xattrs?.length ?? 0)
-  if (node.kind === 'symlink')
-    image.write(node.rare?.target ?? '', inode.inline > 0 ? behind : inode.block * blockBytes, 'latin1')
+  if (node.kind === 'symlink' && inline > 0) image.write(node.rare?.target ?? '', behind, 'latin1')
   if (chunks !== undefined) writeChunks(image, behind, chunks, node.rare?.extents ?? [], firstBlocks[node.device] ?? 0)
 }
 
 /** The field that says where the data is, or what device it is. */
-const dataOf = (inode: PlacedInode, firstBlocks: readonly number[]): number => {
-  const { node, chunks } = inode
+const dataOf = (node: TreeNode, data: PlacedData | undefined, firstBlocks: readonly number[]): number => {
   switch (node.kind) {
     case 'file':
-      if (chunks !== undefined) return chunks.bits
+      if (data?.chunks !== undefined) return data.chunks.bits
       return node.size === 0 ? 0 : (firstBlocks[node.device] ?? 0) + node.position / blockBytes
     case 'character':
     case 'block':
       return encodeDevice(node.rare?.major ?? 0, node.rare?.minor ?? 0)
     case 'folder':
     case 'symlink':
-      return inode.block
+      return data?.block ?? 0
     case 'fifo':
     case 'whiteout':
     case 'link':
@@ -145,20 +170,28 @@ const dataOf = (inode: PlacedInode, firstBlocks: readonly number[]): number => {
 
 const inodeKind = (kind: NodeKind): InodeKind => (kind === 'whiteout' ? 'character' : kind === 'link' ? 'file' : kind)
 
-const folderCount = (folder: PlacedFolder): number =>
-  folder.children.reduce((sum, child) => sum + (child?.folder === undefined ? 0 : 1), 0)
+/** A folder's own two names, and the '..' of each folder in it. */
+const folderLinks = (layout: ImageLayout, folder: PlacedFolder): number =>
+  folder.children.reduce((sum, child) => sum + (layout.nodes[child]?.kind === 'folder' ? 1 : 0), 0)
 
-const writeFolder = (view: DataView, inode: PlacedInode, folder: PlacedFolder): void => {
-  const { names, children, shape } = folder
-  const dirents: Dirent[] = []
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i] as string
-    const target = children[i] ?? (name === '.' ? inode : (folder.parent ?? inode))
-    dirents.push({ name, inode: target.at / slotBytes, type: direntTypes[inodeKind(target.node.kind)] })
+/** Writes the end of a folder that stands behind its inode, or the blocks before it. */
+const writeFolder = (window: Window, layout: ImageLayout, inode: number, data: PlacedData, inline: boolean): void => {
+  const { names, children, shape } = data.folder as PlacedFolder
+  const direntOf = (index: number): Dirent => {
+    const child = children[index] as number
+    return {
+      name: names[index] as string,
+      inode: layout.slots[child] as number,
+      type: direntTypes[inodeKind((layout.nodes[child] as TreeNode).kind)],
+    }
   }
-  for (const [index, start] of shape.starts.entries()) {
-    const inline = inode.inline > 0 && index === shape.starts.length - 1
-    const at = inline ? inode.at + inodeBytes + (inode.xattrs?.length ?? 0) : (inode.block + index) * blockBytes
-    writeFolderBlock(view, at, dirents, start, shape.starts[index + 1] ?? names.length)
+  const last = shape.starts.length - 1
+  for (let block = inline ? last : 0; block <= (inline || data.inline === 0 ? last : last - 1); block++) {
+    const start = shape.starts[block] as number
+    const dirents = Array.from({ length: (shape.starts[block + 1] ?? names.length) - start }, (_, index) =>
+      direntOf(start + index),
+    )
+    const at = inline ? byteOf(layout, inode) + inodeBytes + (data.xattrs?.length ?? 0) : (data.block + block) * blockBytes
+    writeFolderBlock(window.view, at - window.start, dirents)
   }
 }

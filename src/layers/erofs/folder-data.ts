@@ -31,11 +31,10 @@ export const shapeFolder = (names: readonly string[]): FolderShape => {
 }
 
 /** Writes one block of a folder at `at`; the rest of the block must be zeros, which end the last name. */
-export const writeFolderBlock = (target: DataView, at: number, dirents: readonly Dirent[], start: number, end: number): void => {
-  let nameAt = (end - start) * direntBytes
+export const writeFolderBlock = (target: DataView, at: number, dirents: readonly Dirent[]): void => {
+  let nameAt = dirents.length * direntBytes
   let entryAt = at
-  for (let i = start; i < end; i++) {
-    const { name, inode, type } = dirents[i] as Dirent
+  for (const { name, inode, type } of dirents) {
     setInt64(target, entryAt, inode)
     target.setUint16(entryAt + 8, nameAt, true)
     target.setUint8(entryAt + 10, type)

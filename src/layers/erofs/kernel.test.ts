@@ -136,7 +136,7 @@ test('a mounted index reads files far into a large tar', { skip }, () => {
     5 * gib,
   )
   const index = `${path}.erofs`
-  writeFileSync(index, Buffer.concat(encodeErofs(builder.finish(), { devices: [{ bytes: 12 * gib }] })))
+  writeFileSync(index, Buffer.concat([...encodeErofs(builder.finish(), { devices: [{ bytes: 12 * gib }] })]))
   const mount: Mount = { kind: 'erofs', image: index, devices: [path], target: scratch.folder() }
   const large = join(mount.target, 'large')
   assert.equal(inside([mount], 'head', ['-c', '5', large]).toString(), 'start')

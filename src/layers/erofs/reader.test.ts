@@ -16,7 +16,9 @@ import { treeOf } from './tree-of.ts'
 const deviceBytes = 2 ** 40
 
 const encode = (tree: LayerTree): Buffer =>
-  Buffer.concat(encodeErofs(tree, { devices: Array.from({ length: tree.devices }, () => ({ bytes: deviceBytes, tag: 'tag' })) }))
+  Buffer.concat([
+    ...encodeErofs(tree, { devices: Array.from({ length: tree.devices }, () => ({ bytes: deviceBytes, tag: 'tag' })) }),
+  ])
 
 const readerOf = async (...entries: readonly LayerFixture[]): Promise<ErofsReader> =>
   ErofsReader.of(encode(treeOfTar(await tarOf(entries))))

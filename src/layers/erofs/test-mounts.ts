@@ -43,7 +43,7 @@ export class Scratch implements Disposable {
   store(tar: Buffer): StoredLayer {
     const base = this.path()
     writeFileSync(`${base}.tar`, tar)
-    writeFileSync(`${base}.erofs`, Buffer.concat(encodeErofs(treeOfTar(tar), { devices: [{ bytes: tar.length }] })))
+    writeFileSync(`${base}.erofs`, Buffer.concat([...encodeErofs(treeOfTar(tar), { devices: [{ bytes: tar.length }] })]))
     return { tar, path: `${base}.tar`, index: `${base}.erofs` }
   }
 
@@ -54,7 +54,7 @@ export class Scratch implements Disposable {
   mountMerged(layers: readonly StoredLayer[]): Mount & { kind: 'erofs' } {
     const image = this.path()
     const tree = mergeTrees(layers.map((layer) => treeOfTar(layer.tar)))
-    writeFileSync(image, Buffer.concat(encodeErofs(tree, { devices: layers.map((layer) => ({ bytes: layer.tar.length })) })))
+    writeFileSync(image, Buffer.concat([...encodeErofs(tree, { devices: layers.map((layer) => ({ bytes: layer.tar.length })) })]))
     return { kind: 'erofs', image, devices: layers.map((layer) => layer.path), target: this.folder() }
   }
 

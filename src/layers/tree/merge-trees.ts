@@ -6,10 +6,11 @@ import { resolveFolder } from './resolve.ts'
 /**
  * The tree of an image: its layers' trees, base first, put over each other (image-spec layer.md). Whiteouts and opaque folders have
  * done their work and are gone; implicit folders have the attributes of the folder below, hard links into lower layers their files.
- * The devices of the trees follow each other in the same order. The trees given are not changed.
+ * The devices of the trees follow each other in the same order. The trees given are not changed, unless they are the callee's `own`:
+ * then their files become those of the tree that is made, which saves much of the memory.
  * `invalid_argument` (LAYER_LINK_BROKEN) for a hard link to what no lower layer has.
  */
-export const mergeTrees = (trees: readonly LayerTree[]): LayerTree => {
+export const mergeTrees = (trees: Iterable<LayerTree>, own = false): LayerTree => {
   const root = createNode('folder')
   const shared = new Set<DraftNode>()
   let devices = 0
@@ -17,7 +18,7 @@ export const mergeTrees = (trees: readonly LayerTree[]): LayerTree => {
   for (const tree of trees) {
     checkEntries((entries += tree.entries))
     const links = tree.lowerLinks ? resolveLinks(root, tree) : new Map<TreeNode, DraftNode>()
-    new Merge(devices, shared, links).apply(root, tree.root)
+    new Merge(devices, shared, links, own).apply(root, tree.root)
     devices += tree.devices
   }
   return createTree(root, devices, shared)
@@ -30,10 +31,13 @@ class Merge {
   /** The copies of nodes that have several names, and what links into lower layers lead to. */
   readonly #copies: Map<TreeNode, DraftNode>
 
-  constructor(firstDevice: number, shared: Set<DraftNode>, links: Map<TreeNode, DraftNode>) {
+  readonly #own: boolean
+
+  constructor(firstDevice: number, shared: Set<DraftNode>, links: Map<TreeNode, DraftNode>, own: boolean) {
     this.#firstDevice = firstDevice
     this.#shared = shared
     this.#copies = links
+    this.#own = own
   }
 
   apply(into: DraftNode, from: TreeNode): void {
@@ -58,6 +62,11 @@ class Merge {
     if (known !== undefined) {
       this.#shared.add(known)
       return known
+    }
+    if (this.#own && node.links === 1) {
+      const taken = node as DraftNode
+      taken.device += this.#firstDevice
+      return taken
     }
     const copy = createNode(node.kind)
     copyAttributes(copy, node)
