@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { streamOf, type ByteStream } from '../lib/bytes.ts'
 import { describe } from '../oci/manifest.ts'
@@ -143,4 +144,18 @@ test('an upload that was left and turns out to be wrong is begun anew', async ()
   await client.repository.writeFrom(blob, from(offsets))
   assert.deepEqual(offsets, [0, 2_000_000, 0])
   assert.deepEqual(registry.blobs.get(`a/b@${blob.digest}`), bytes)
+})
+
+test('an upload that ended before its process could note it is forgotten when the blob is found', async () => {
+  await using folder = await temporaryFolder()
+  await using registry = await startFaultyRegistry()
+  const journal = createUploadJournal({ folder: folder.path, now: () => new Date() })
+  {
+    await using claim = await journal.claim({ domain: registry.host, path: 'a/b', digest: blob.digest })
+    await claim.write({ location: `${registry.url}/v2/a/b/blobs/uploads/x`, minChunk: 0 })
+  }
+  registry.addBlob('a/b', bytes)
+  using client = open(registry, folder.path)
+  assert.equal(await client.repository.has(blob), true)
+  assert.deepEqual(readdirSync(folder.path), [])
 })

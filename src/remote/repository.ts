@@ -17,6 +17,7 @@ import { addReferrer, listReferrers, removeReferrer } from './referrers.ts'
 import { referenceIn } from './reference-in.ts'
 import type { Registry } from './registry.ts'
 import type { UploadSession } from './upload-session.ts'
+import { streamedSize } from './upload.ts'
 import { uploadBlob, type UploadSource } from './uploads.ts'
 
 const isManifest = ({ mediaType }: Descriptor): boolean => isManifestType(mediaType) || isIndexType(mediaType)
@@ -54,8 +55,13 @@ export class Repository implements RemoteRepository {
   }
 
   async has(descriptor: Descriptor, options?: Abortable): Promise<boolean> {
-    const { digest } = descriptor
-    if (!isManifest(descriptor)) return await hasBlob(this.#context, digest, options)
+    const { digest, size } = descriptor
+    if (!isManifest(descriptor)) {
+      const found = await hasBlob(this.#context, digest, options)
+      if (found && size > streamedSize)
+        await this.#context.registry.uploads?.forget({ domain: this.domain, path: this.path, digest })
+      return found
+    }
     if (this.#kept(digest) !== undefined) return true
     const head = await headManifest(this.#context, digest, options)
     if (head.kind !== 'unclear') return head.kind === 'found'

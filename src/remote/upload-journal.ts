@@ -37,6 +37,8 @@ export interface UploadClaim extends AsyncDisposable {
 export interface UploadJournal {
   /** Waits for the claim as long as another process has it. */
   claim(key: UploadKey, options?: Abortable): Promise<UploadClaim>
+  /** Forgets what a killed process left of an upload: the repository has the blob. */
+  forget(key: UploadKey): Promise<void>
 }
 
 /** Milliseconds after which no registry keeps an upload: distribution drops them after a week. */
@@ -47,6 +49,10 @@ export const createUploadJournal = (options: { readonly folder: string; readonly
   const { folder, now } = options
   let swept: Promise<void> | undefined
   return {
+    forget: async (key) => {
+      const path = join(folder, fileName(key))
+      for (const file of [`${path}.json`, `${path}.lock`]) await rm(file, { force: true }).catch(() => undefined)
+    },
     claim: async (key, { signal } = {}) => {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       await (swept ??= sweep(folder, now().getTime() - lifetime))

@@ -50,7 +50,8 @@ class SmallDisk implements AsyncDisposable {
     const fd = openSync(ballast, 'w')
     const block = Buffer.alloc(65_536)
     let size = block.length
-    while (size >= 512 && (left === 0 || this.free > left)) {
+    const isEnough = (): boolean => left > 0 && this.free <= left
+    while (size >= 512 && !isEnough()) {
       try {
         writeSync(fd, block, 0, size)
       } catch (error) {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { pullImage } from '../../src/engine/images/pull.ts'
 import { removeImage } from '../../src/engine/images/remove.ts'
 import { partialPath } from '../../src/content/disk-store/ingest.ts'
-import { statSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkStore, leftovers, type StoreState } from './check-store.ts'
 import { assertClearError, FaultyRoot, type Ended } from './gantry-process.ts'
@@ -86,3 +86,24 @@ for (const { action, calls } of failures)
     const count = await walkCalls({ args: ['pull', image.name], action, calls, each: 'kind', check })
     context.diagnostic(`${count} calls`)
   })
+
+test('pull killed while it makes one index of many layers leaves none, or a whole one', async (context) => {
+  await using image = await publishImage({ layers: 9 })
+  await using source = new FaultyRoot()
+  assert.equal((await source.run('pull', image.name)).status, 0)
+  const merged = (root: FaultyRoot): string => join(root.root, 'layers', 'merged')
+  if (!existsSync(merged(source))) return context.skip('needs root: nobody else makes one ahead')
+  rmSync(merged(source), { recursive: true })
+  const count = await walkCalls({
+    args: ['pull', image.name],
+    action: 'before',
+    template: source.root,
+    check: async (root) => {
+      await checkStore(root.root)
+      assert.equal((await root.run('pull', image.name)).status, 0)
+      await checkStore(root.root)
+      assert.equal(readdirSync(merged(root)).length, 1)
+    },
+  })
+  context.diagnostic(`${count} calls`)
+})

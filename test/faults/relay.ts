@@ -56,13 +56,13 @@ export const startRelay = async (target: string): Promise<Relay> => {
         const more = to.write(part, () => {
           if (chunk.length > room) cut()
         })
-        if (link.rate !== undefined) {
-          from.pause()
-          setTimeout(() => from.resume(), (part.length / link.rate) * 1000)
-        } else if (!more) {
-          from.pause()
-          to.once('drain', () => from.resume())
-        }
+        const { rate } = link
+        if (more && rate === undefined) return
+        from.pause()
+        const go = (): void => void from.resume()
+        const next = rate === undefined ? go : (): void => void setTimeout(go, (part.length / rate) * 1000)
+        if (more) next()
+        else to.once('drain', next)
       })
     }
   })

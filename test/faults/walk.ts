@@ -12,6 +12,8 @@ export interface WalkOptions {
   readonly calls?: RegExp
   /** `kind`: of calls of the same name on the same kind of file only the first. Default: every call. */
   readonly each?: 'call' | 'kind'
+  /** Commands at a time. Default 2. */
+  readonly parallel?: number
   /** A root folder to begin with. */
   readonly template?: string
   readonly environment?: NodeJS.ProcessEnv
@@ -57,7 +59,7 @@ export const walkCalls = async (options: WalkOptions): Promise<number> => {
   // threads do not take turns in the same way each time, so there may be some calls more
   const numbers = [...chosen, ...[1, 2, 3].map((more) => calls.length + more)]
   let hit = 0
-  await mapConcurrent(numbers, 2, async (at) => {
+  await mapConcurrent(numbers, options.parallel ?? 2, async (at) => {
     await using root = begin(template, environment)
     const log = join(root.folder, 'calls')
     const ended = await root.start(args, { ...fault, at, log }).ended

@@ -135,9 +135,11 @@ const fill = async (
   offset: number,
   options: Abortable,
 ): Promise<void> => {
+  // before anything is asked for: a connection would wait meanwhile
+  const kept = offset > 0 ? createVerifier(descriptor) : undefined
+  if (kept !== undefined) for await (const chunk of readHandle(handle, 0, offset, options)) kept.update(chunk)
   const stream = offset < descriptor.size ? await openAt(offset) : undefined
-  const verifier = stream !== undefined && isVerified(stream, descriptor) && offset === 0 ? trusting : createVerifier(descriptor)
-  for await (const chunk of readHandle(handle, 0, offset, options)) verifier.update(chunk)
+  const verifier = kept ?? (stream !== undefined && isVerified(stream, descriptor) ? trusting : createVerifier(descriptor))
   if (stream !== undefined) await writeStream(handle, stream, offset, { ...options, onChunk: (chunk) => verifier.update(chunk) })
   verifier.finish()
 }
