@@ -87,9 +87,10 @@ for (const { name: kind, skip, keeps, start } of registries) {
     relay.up.cutAfter = 12_000_000
     const { status, stderr } = await root.run('push', name)
     if (!keeps) {
+      // each attempt begins anew, unless the registry is asked before it has noticed
       assert.equal(status, 1, stderr)
       assert.match(stderr, /^hint: .* have been sent: the next push goes on from what the registry has kept$/m)
-      assert.equal(relay.cuts, 5)
+      assert.ok(relay.cuts >= 5, `${relay.cuts} cuts`)
       relay.up.cutAfter = undefined
       assert.equal((await root.run('push', name)).status, 0)
       return await assertStored(registry.host, layer)
