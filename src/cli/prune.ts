@@ -12,6 +12,9 @@ export const pruneFlags = {
   force: { type: 'boolean', short: 'f', help: 'Do not ask' },
 } as const
 
+/** Milliseconds for which a download that broke off can be resumed. */
+export const partialsKept = 7 * 24 * 3_600_000
+
 const wrong = (message: string): GantryError => new GantryError('invalid_argument', 'USAGE', message)
 
 /** Parses `--filter`s; `others` are further keys that the command knows, with their values handed on. */

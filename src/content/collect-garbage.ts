@@ -22,8 +22,6 @@ export interface CollectOptions extends Abortable {
   readonly dependents?: readonly Dependent[]
   /** Also forget what has arrived of blobs that were not resumed since then (milliseconds since 1970). Default: keep all of it. */
   readonly partialsBefore?: number
-  /** True for what is not used but stays all the same. */
-  readonly spare?: (garbage: Garbage) => boolean
   /** Called with what was taken out of sight and where it is, before it is removed. */
   readonly onHidden?: (hidden: readonly HiddenGarbage[]) => void
 }
@@ -39,7 +37,7 @@ export interface HiddenGarbage {
  * takes what is still unused out of sight then. Answers what was removed.
  */
 export const collectGarbage = async (store: DiskStore, options: CollectOptions = {}): Promise<readonly Garbage[]> => {
-  const { dependents = [], stacks = async () => [], spare = () => false, signal } = options
+  const { dependents = [], stacks = async () => [], signal } = options
   const { leases } = store
   await using _lease = await leases.take()
   const owner = await leases.owner()
@@ -51,9 +49,8 @@ export const collectGarbage = async (store: DiskStore, options: CollectOptions =
     for (const stack of await stacks()) reachable.addLayers(stack)
   }
   await mark(await leases.live())
-  const unused = await Array.fromAsync(store.garbage(reachable.blobs, options.partialsBefore))
-  for (const dependent of dependents) unused.push(...(await Array.fromAsync(dependent.garbage(reachable.layers))))
-  const found = unused.filter((garbage) => !spare(garbage))
+  const found = await Array.fromAsync(store.garbage(reachable.blobs, options.partialsBefore))
+  for (const dependent of dependents) found.push(...(await Array.fromAsync(dependent.garbage(reachable.layers))))
   throwIfAborted(signal)
   const hidden: HiddenGarbage[] = []
   const hide = async (live: Parameters<Reachable['addLeases']>[0]): Promise<void> => {

@@ -140,8 +140,6 @@ export interface Garbage {
   readonly kind: 'blob' | 'partial' | 'layer' | 'derived'
   /** The digest under which it is relied on. */
   readonly digest: Digest
-  /** When it last changed, in milliseconds since 1970. */
-  readonly changed: number
   /**
    * Takes it out of sight at once, and answers where it is now, to be removed; undefined if it is gone. Under `Leases.collect`, after
    * a last look at what is in use; the caller holds a lease, which is given.

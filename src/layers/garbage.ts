@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { Garbage } from '../content/interfaces.ts'
 import { systemCode } from '../lib/errors.ts'
@@ -31,7 +31,7 @@ export async function* findGarbage(layers: TarLayers, used: ReadonlySet<string>)
       rmSync(join(temporary, `${name}.lock`), { force: true })
       return rename(path, join(temporary, temporaryName(owner)))
     }
-    yield { place: 'layers', kind, digest, changed: statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity, hide }
+    yield { place: 'layers', kind, digest, hide }
   }
 }
 

@@ -1,6 +1,6 @@
 import { prune } from '../../engine/system/prune.ts'
 import { defineCommand } from '../command.ts'
-import { confirm, parsePruneFilters, printPruned, pruneFlags } from '../prune.ts'
+import { confirm, parsePruneFilters, partialsKept, printPruned, pruneFlags } from '../prune.ts'
 
 export const command = defineCommand({
   usage: 'image prune [OPTIONS]',
@@ -23,6 +23,9 @@ export const command = defineCommand({
     const what = all ? 'all images without at least one container associated to them' : 'all dangling images'
     await confirm(context, `WARNING! This will remove ${what}.`, flags.force, 'image prune')
     const images = all ? 'all' : 'dangling'
-    await printPruned(context, await prune(context.engine, { images, filter, signal: context.signal }))
+    await printPruned(
+      context,
+      await prune(context.engine, { images, filter, partialsBefore: now - partialsKept, signal: context.signal }),
+    )
   },
 })

@@ -14,13 +14,13 @@ export const command = defineCommand({
   examples: ['gantry rmi hello:1', 'gantry rmi -f 3f1c'],
   async run(context, names, flags) {
     let failed = false
-    const released = new Set<string>()
+    let deleted = false
     for (const name of names) {
       try {
         const removed = await removeImage(context.engine, name, { force: flags.force === true, collect: false })
         for (const untagged of removed.untagged) context.print(`Untagged: ${untagged}`)
         if (removed.deleted === undefined) continue
-        for (const name of removed.released) released.add(name)
+        deleted = true
         context.print(`Deleted: ${removed.deleted}`)
       } catch (error) {
         failed = true
@@ -28,7 +28,7 @@ export const command = defineCommand({
       }
     }
     // once for all of them
-    if (released.size > 0 && flags['no-prune'] !== true) await collectUnused(context.engine, { released })
+    if (deleted && flags['no-prune'] !== true) await collectUnused(context.engine)
     return failed ? 1 : 0
   },
 })

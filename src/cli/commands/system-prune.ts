@@ -1,6 +1,6 @@
 import { prune } from '../../engine/system/prune.ts'
 import { defineCommand } from '../command.ts'
-import { confirm, parsePruneFilters, printPruned, pruneFlags } from '../prune.ts'
+import { confirm, parsePruneFilters, partialsKept, printPruned, pruneFlags } from '../prune.ts'
 
 export const command = defineCommand({
   usage: 'system prune [OPTIONS]',
@@ -37,7 +37,7 @@ export const command = defineCommand({
       containers: true,
       images: all ? 'all' : 'dangling',
       cache: all ? 'all' : 'unused',
-      ...(all ? { abandonedBefore: Infinity } : {}),
+      partialsBefore: all ? Infinity : now - partialsKept,
       filter,
       signal: context.signal,
     })

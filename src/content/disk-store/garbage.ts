@@ -23,13 +23,7 @@ export async function* findGarbage(
   for await (const blob of store.list()) if (!used.has(blob.digest)) blobs.push(blob)
   mkdirSync(ingestFolder(folder), { recursive: true })
   for (const digest of parentsFirst(store, blobs))
-    yield {
-      place: 'content',
-      kind: 'blob',
-      digest,
-      changed: lastChange(blobPath(folder, digest)),
-      hide: (owner) => hideFile(folder, blobPath(folder, digest), owner),
-    }
+    yield { place: 'content', kind: 'blob', digest, hide: (owner) => hideFile(folder, blobPath(folder, digest), owner) }
   if (partialsBefore === undefined) return
   for (const digest of partials(folder, partialsBefore)) {
     const path = partialPath(folder, digest)
@@ -38,12 +32,9 @@ export async function* findGarbage(
       rmSync(`${path}.lock`, { force: true })
       return hideFile(folder, path, owner)
     }
-    if (!used.has(digest)) yield { place: 'content', kind: 'partial', digest, changed: lastChange(path), hide }
+    if (!used.has(digest)) yield { place: 'content', kind: 'partial', digest, hide }
   }
 }
-
-/** When a file's content last changed, in milliseconds since 1970; what has gone meanwhile counts as changing now. */
-const lastChange = (path: string): number => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
 
 const hideFile = (folder: string, path: string, owner: string): string | undefined => {
   const hidden = join(ingestFolder(folder), `${owner}.${randomBytes(8).toString('hex')}.tmp`)
@@ -104,7 +95,8 @@ const partials = (folder: string, before: number): readonly Digest[] => {
   const found = new Set<Digest>()
   for (const name of namesIn(ingestFolder(folder))) {
     const digest = name.replace(/\.lock$/, '').replace('-', ':')
-    if (isDigest(digest) && lastChange(join(ingestFolder(folder), name)) < before) found.add(digest)
+    const modified = statSync(join(ingestFolder(folder), name), { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+    if (isDigest(digest) && modified < before) found.add(digest)
   }
   return [...found]
 }

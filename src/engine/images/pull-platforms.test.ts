@@ -144,8 +144,8 @@ test('a name by digest is removed without the tags of the same image', async () 
   const { digest } = await test.publish('app', ['1'], async (sink) => await randomImage(sink, small))
   await pullImage(test.engine, test.name('app:1'))
   await pullImage(test.engine, `${test.name('app')}@${digest}`)
-  const removed = await removeImage(test.engine, `${test.name('app')}@${digest}`)
-  assert.deepEqual(removed.untagged, [`${test.name('app')}@${digest}`])
-  assert.equal(removed.deleted, undefined)
+  assert.deepEqual(await removeImage(test.engine, `${test.name('app')}@${digest}`), {
+    untagged: [`${test.name('app')}@${digest}`],
+  })
   assert.deepEqual((await findImage(test.engine, test.name('app:1'))).names, [test.name('app:1')])
 })

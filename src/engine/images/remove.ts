@@ -1,7 +1,5 @@
 import type { DiskStore } from '../../content/interfaces.ts'
-import { Reachable } from '../../content/reachable.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
-import type { Descriptor } from '../../oci/descriptor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { familiarString, formatReference, parseReference, withDefaultTag } from '../../oci/reference.ts'
 import { listContainers } from '../containers/records.ts'
@@ -15,8 +13,6 @@ export interface RemovedImage {
   readonly untagged: readonly string[]
   /** The image ID, if this was the last name. */
   readonly deleted?: Digest
-  /** Digests, diff IDs and chain IDs of all that the image led to, if this was the last name; for `collectUnused`. */
-  readonly released: ReadonlySet<string>
 }
 
 export interface RemoveOptions {
@@ -34,7 +30,7 @@ export const removeImage = async (engine: Engine, text: string, options: RemoveO
   const store = await engine.content()
   const found = await findOrDamaged(engine, store, text)
   const removed = typeof found === 'string' ? await removeDamaged(store, found) : await removeFound(engine, found, text, options)
-  if (removed.deleted !== undefined && options.collect !== false) await collectUnused(engine, removed)
+  if (removed.deleted !== undefined && options.collect !== false) await collectUnused(engine)
   return removed
 }
 
@@ -49,17 +45,9 @@ const removeFound = async (engine: Engine, found: FoundImage, text: string, opti
     )
   const last = found.names.every((name) => names.includes(name))
   if (last) await refuseUsed(engine, found, text, options.force === true)
-  const released = last ? await leadsTo(store, found.target) : new Set<string>()
   for (const name of names) await store.untag(name, found.target.digest)
   if (last && found.names.length === 0) await store.untag(found.target.digest)
-  return { untagged: names.map(familiar), released, ...(last ? { deleted: found.id } : {}) }
-}
-
-/** Everything below a manifest or index: a layer that was built here is known by its diff ID as a blob too. */
-export const leadsTo = async (store: DiskStore, target: Descriptor): Promise<ReadonlySet<string>> => {
-  const reachable = new Reachable(store)
-  await reachable.add([target])
-  return new Set([...reachable.blobs, ...reachable.layers])
+  return { untagged: names.map(familiar), ...(last ? { deleted: found.id } : {}) }
 }
 
 const familiar = (name: string): string => familiarString(parseReference(name))
@@ -117,10 +105,8 @@ const fullName = (text: string): string | undefined => {
 }
 
 const removeDamaged = async (store: DiskStore, name: string): Promise<RemovedImage> => {
-  const target = await store.resolve(name)
-  const { digest } = target
-  const released = await leadsTo(store, target).catch(() => new Set([digest]))
+  const target = (await store.resolve(name)).digest
   await store.untag(name)
-  const last = !(await store.names()).some(({ descriptor }) => descriptor.digest === digest)
-  return { untagged: name === digest ? [] : [familiar(name)], released, ...(last ? { deleted: digest } : {}) }
+  const last = !(await store.names()).some(({ descriptor }) => descriptor.digest === target)
+  return { untagged: name === target ? [] : [familiar(name)], ...(last ? { deleted: target } : {}) }
 }

@@ -3,7 +3,6 @@ import { Reachable } from '../../content/reachable.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { filesAt, freedBytes, type FileUse } from '../../lib/disk-usage.ts'
 import { isGantryError } from '../../lib/errors.ts'
-import { chainIds } from '../../oci/chain-id.ts'
 import { familiarString, parseReference } from '../../oci/reference.ts'
 import { listStates } from '../containers/list.ts'
 import { listContainers } from '../containers/records.ts'
@@ -11,7 +10,7 @@ import { removeContainer } from '../containers/remove.ts'
 import type { Engine } from '../engine.ts'
 import { collectUnused } from '../images/collect.ts'
 import { localImages } from '../images/lookup.ts'
-import { leadsTo, type RemovedImage } from '../images/remove.ts'
+import type { RemovedImage } from '../images/remove.ts'
 import { forgetCompressions, removeAbandoned } from './leftovers.ts'
 import { matchesFilter, type PruneFilter } from './prune-filter.ts'
 
@@ -22,8 +21,8 @@ export interface PruneOptions extends Abortable {
   readonly images?: 'dangling' | 'all'
   /** `unused`: cached steps whose layers nothing else needs; `all`: every cached step. */
   readonly cache?: 'unused' | 'all'
-  /** What else nobody uses goes if it has not changed since then, in milliseconds since 1970. Default: a week ago. */
-  readonly abandonedBefore?: number
+  /** Forget what has arrived of blobs whose download was not resumed since then, milliseconds since 1970. */
+  readonly partialsBefore?: number
   readonly filter?: PruneFilter
 }
 
@@ -39,14 +38,11 @@ export interface Pruned {
 /** Removes what is not used, of the kinds that are asked for, while other processes work; what they rely on stays. */
 export const prune = async (engine: Engine, options: PruneOptions): Promise<Pruned> => {
   const freed: FileUse[] = []
-  const released = new Set<string>()
-  const containers = options.containers === true ? await pruneContainers(engine, options, freed, released) : []
+  const containers = options.containers === true ? await pruneContainers(engine, options, freed) : []
   const images = options.images === undefined ? [] : await untagUnused(engine, options)
-  const cache = options.cache === undefined ? [] : await forgetSteps(engine, options, released)
-  for (const image of images) for (const name of image.released) released.add(name)
+  const cache = options.cache === undefined ? [] : await forgetSteps(engine, options)
   await collectUnused(engine, {
     ...options,
-    released,
     onHidden: (hidden) => {
       for (const { path } of hidden) freed.push(...filesAt(path))
     },
@@ -59,15 +55,10 @@ export const prune = async (engine: Engine, options: PruneOptions): Promise<Prun
 /** Time in which a container that was made is about to be started, in milliseconds. */
 const startTime = 60_000
 
-const pruneContainers = async (
-  engine: Engine,
-  { filter = {} }: PruneOptions,
-  freed: FileUse[],
-  released: Set<string>,
-): Promise<readonly string[]> => {
+const pruneContainers = async (engine: Engine, { filter = {} }: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => {
   const removed: string[] = []
   const now = engine.options.now().getTime()
-  for (const { id, state, created, spec, autoRemove, layers } of await listStates(engine)) {
+  for (const { id, state, created, spec, autoRemove } of await listStates(engine)) {
     // what is removed when it ends is somebody else's to remove
     if (state.status === 'running' || autoRemove || !matchesFilter(filter, created, spec.labels)) continue
     if (state.status === 'created' && now - Date.parse(created) < startTime) continue
@@ -80,7 +71,6 @@ const pruneContainers = async (
       throw error
     }
     freed.push(...uses)
-    for (const name of [...layers, ...chainIds(layers)]) released.add(name)
     removed.push(id)
   }
   return removed
@@ -93,28 +83,21 @@ const untagUnused = async (engine: Engine, { images: which, filter = {} }: Prune
   for (const { names, target, id, image } of await localImages(engine)) {
     if (used.has(id) || (which === 'dangling' && names.length > 0)) continue
     if (!matchesFilter(filter, image.config.created, image.config.config?.Labels ?? {})) continue
-    const released = await leadsTo(store, target)
     // a name that another process has moved meanwhile is not touched
     for (const name of names) await store.untag(name, target.digest)
     if (names.length === 0) await store.untag(target.digest)
-    const untagged = names.map((name) => familiarString(parseReference(name)))
-    removed.push({ untagged, deleted: id, released })
+    removed.push({ untagged: names.map((name) => familiarString(parseReference(name))), deleted: id })
   }
   return removed
 }
 
-const forgetSteps = async (
-  engine: Engine,
-  { cache: which, filter = {} }: PruneOptions,
-  released: Set<string>,
-): Promise<readonly string[]> => {
+const forgetSteps = async (engine: Engine, { cache: which, filter = {} }: PruneOptions): Promise<readonly string[]> => {
   const folder = engine.path('build-cache')
   const needed = await layersOfImages(engine)
   const removed: string[] = []
   for (const { key, layer, createdAt } of await cacheRecords(folder)) {
     if ((which === 'unused' && needed.has(layer)) || !matchesFilter(filter, createdAt)) continue
     await dropCacheRecord(folder, key)
-    released.add(layer)
     removed.push(key)
   }
   return removed
