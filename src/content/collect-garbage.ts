@@ -1,5 +1,6 @@
 import type { Abortable } from '../lib/bytes.ts'
 import { throwIfAborted } from '../lib/errors.ts'
+import type { LiveLeases } from '../lib/leases.ts'
 import { removeTree } from '../lib/remove-tree.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { DiffId } from '../oci/digest.ts'
@@ -19,6 +20,8 @@ export interface CollectOptions extends Abortable {
   readonly keep?: Iterable<Descriptor>
   /** Stacks of layers, base first, that are in use whatever the images say. Asked for twice, the second time while nobody can add one. */
   readonly stacks?: () => Promise<Iterable<readonly DiffId[]>>
+  /** Digests of blobs, diff IDs and chain IDs that are wanted whatever names them. Asked for twice as well. */
+  readonly wanted?: () => Iterable<string>
   readonly dependents?: readonly Dependent[]
   /** Also forget what has arrived of blobs that were not resumed since then (milliseconds since 1970). Default: keep all of it. */
   readonly partialsBefore?: number
@@ -37,14 +40,14 @@ export interface HiddenGarbage {
  * takes what is still unused out of sight then. Answers what was removed.
  */
 export const collectGarbage = async (store: DiskStore, options: CollectOptions = {}): Promise<readonly Garbage[]> => {
-  const { dependents = [], stacks = async () => [], signal } = options
+  const { dependents = [], stacks = async () => [], wanted = () => [], signal } = options
   const { leases } = store
   await using _lease = await leases.take()
   const owner = await leases.owner()
   const reachable = new Reachable(store, options)
-  const mark = async (live: Parameters<Reachable['addLeases']>[0]): Promise<void> => {
+  const mark = async (live: LiveLeases): Promise<void> => {
     // leases first: who has given up one has named before what it was for
-    await reachable.addLeases(live)
+    await reachable.addLeases([...live.values(), wanted()])
     await reachable.add([...(await store.names()).map(({ descriptor }) => descriptor), ...(options.keep ?? [])])
     for (const stack of await stacks()) reachable.addLayers(stack)
   }
@@ -53,7 +56,7 @@ export const collectGarbage = async (store: DiskStore, options: CollectOptions =
   for (const dependent of dependents) found.push(...(await Array.fromAsync(dependent.garbage(reachable.layers))))
   throwIfAborted(signal)
   const hidden: HiddenGarbage[] = []
-  const hide = async (live: Parameters<Reachable['addLeases']>[0]): Promise<void> => {
+  const hide = async (live: LiveLeases): Promise<void> => {
     await mark(live)
     for (const garbage of found) {
       const used = garbage.place === 'content' ? reachable.blobs : reachable.layers

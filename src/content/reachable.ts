@@ -1,6 +1,5 @@
 import type { Abortable } from '../lib/bytes.ts'
 import { isGantryError } from '../lib/errors.ts'
-import type { LiveLeases } from '../lib/leases.ts'
 import { chainIds } from '../oci/chain-id.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { isDigest, type Digest, type DiffId } from '../oci/digest.ts'
@@ -61,8 +60,8 @@ export class Reachable {
   }
 
   /** Adds what live processes rely on; a manifest with all that it leads to. */
-  async addLeases(leases: LiveLeases): Promise<void> {
-    for (const relied of leases.values())
+  async addLeases(leases: Iterable<Iterable<string>>): Promise<void> {
+    for (const relied of leases)
       for (const name of relied) {
         if (isDigest(name) && !this.#seen.has(name)) {
           const size = blobSize(this.#store.folder, name)

@@ -49,30 +49,39 @@ export const createErofsDriver = (layers: TarLayers): StackDriver => ({
 /** What the stack is mounted from, base first; makes what is missing. */
 const partsOf = async (layers: TarLayers, stack: readonly StoredInfo[], options?: Abortable): Promise<readonly Part[]> => {
   const single = (layer: StoredInfo): Part => ({ index: layers.paths.index(layer.diffId), layers: [layer] })
-  const ids = chainOf(stack)
-  const merged = (count: number): Part => ({
-    index: join(mergedPath(layers.paths, ids(count)), 'index'),
+  const chainId = chainOf(layers, stack)
+  const merged = async (count: number): Promise<Part> => ({
+    index: join(mergedPath(layers.paths, await chainId(count)), 'index'),
     layers: stack.slice(0, count),
   })
   const anyMerged = holdsAnything(layers.paths.merged)
   // the longest part of the stack that has an index, and single layers over it
   for (let count = stack.length; count > 0 && stack.length - count < stackLimit; count--) {
-    const base = count === 1 && stack[0]?.alone === true ? single(stack[0]) : anyMerged ? merged(count) : undefined
+    const base = count === 1 && stack[0]?.alone === true ? single(stack[0]) : anyMerged ? await merged(count) : undefined
     if (base !== undefined && exists(base.index)) return [base, ...stack.slice(count).map(single)]
     if (!(await fitsOver(layers, stack[count - 1] as StoredInfo, stack.slice(0, count - 1)))) break
   }
   if (stack.length === 0) return []
-  const chainId = ids(stack.length)
+  const whole = await chainId(stack.length)
   const { folder } = layers
-  const job = (temporary: string): LayerJob => ({ kind: 'merge', folder, temporary, chainId, layers: stack })
-  await makeDerived(layers, mergedPath(layers.paths, chainId), job, options)
-  return [merged(stack.length)]
+  const job = (temporary: string): LayerJob => ({ kind: 'merge', folder, temporary, chainId: whole, layers: stack })
+  await makeDerived(layers, mergedPath(layers.paths, whole), job, options)
+  return [await merged(stack.length)]
 }
 
-/** The chain ID of so many layers of a stack. All are computed when the first is asked for: of few layers none may be, and it takes node:crypto. */
-const chainOf = (stack: readonly StoredInfo[]): ((count: number) => ChainId) => {
+/**
+ * The chain ID of so many layers of a stack, which is relied on from then on. All are computed when the first is asked for: of few
+ * layers none may be, and it takes node:crypto.
+ */
+const chainOf = (layers: TarLayers, stack: readonly StoredInfo[]): ((count: number) => Promise<ChainId>) => {
   let ids: readonly ChainId[] | undefined
-  return (count) => (ids ??= chainIds(stack.map(({ diffId }) => diffId)))[count - 1] as ChainId
+  return async (count) => {
+    if (ids === undefined) {
+      ids = chainIds(stack.map(({ diffId }) => diffId))
+      await layers.leases.rely(ids)
+    }
+    return ids[count - 1] as ChainId
+  }
 }
 
 const holdsAnything = (folder: string): boolean => exists(folder) && readdirSync(folder).length > 0

@@ -27,6 +27,7 @@ const unpackStack = async (
 ): Promise<readonly string[]> => {
   const { folder, paths } = layers
   const chain = chainIds(stack.map(({ diffId }) => diffId))
+  await layers.leases.rely(chain)
   const unpack = async (layer: StoredInfo, index: number): Promise<string> => {
     const below = stack.slice(0, index)
     const fits = await fitsOver(layers, layer, below)

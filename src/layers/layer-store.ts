@@ -1,4 +1,3 @@
-import { chainIds } from '../oci/chain-id.ts'
 import type { DiffId } from '../oci/digest.ts'
 import { dropDerived } from './derived.ts'
 import { createErofsDriver } from './erofs-driver.ts'
@@ -28,8 +27,7 @@ export const createLayerStore = (layers: TarLayers, choose: () => Promise<StackD
   let chosen: Promise<StackDriver> | undefined
   const driver = (): Promise<StackDriver> => (chosen ??= choose())
   const infos = async (ids: readonly DiffId[]): Promise<StoredInfo[]> => {
-    // what is made of the layers is looked for by these
-    await layers.leases.rely([...ids, ...chainIds(ids)])
+    await layers.leases.rely(ids)
     return await Promise.all(ids.map((id) => layers.info(id)))
   }
   return {

@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
+import { randomHex } from '../lib/random.ts'
 import { inMountNamespace } from '../lib/mount-namespace.ts'
 import { encodeErofs } from './erofs/encode.ts'
 import { mountRights } from './mount-rights.ts'
@@ -14,7 +14,7 @@ import { LayerTreeBuilder } from './tree/layer-tree-builder.ts'
 export const canMountErofs = async (root: string): Promise<string | undefined> => {
   const rights = await mountRights()
   if (rights !== 'all') return rights === 'none' ? 'mounting needs root on Linux' : 'this is a user namespace'
-  const folder = join(root, 'layers', 'tmp', `probe-${randomBytes(6).toString('hex')}`)
+  const folder = join(root, 'layers', 'tmp', `probe-${randomHex(6)}`)
   const [image, device, target] = ['image', 'device', 'target'].map((name) => join(folder, name)) as [string, string, string]
   try {
     await mkdir(target, { recursive: true, mode: 0o700 })

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
+import { randomHex } from '../lib/random.ts'
 import { throwIfAborted } from '../lib/errors.ts'
 import type { Leases } from '../lib/leases.ts'
 import { lock } from '../lib/lock.ts'
@@ -63,6 +63,6 @@ export class Workspace {
 }
 
 /** A name for something in a workspace, by the lease of who makes it. */
-export const temporaryName = (owner: string): string => `${owner}.${randomBytes(8).toString('hex')}`
+export const temporaryName = (owner: string): string => `${owner}.${randomHex(8)}`
 
 const ownerOf = (name: string): string => name.split('.')[0] ?? ''

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -13,8 +12,10 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import type { Abortable } from './bytes.ts'
+import { randomHex } from './random.ts'
 import { GantryError, systemCode } from './errors.ts'
 import { lock, tryLock, withLock, type FileLock } from './lock.ts'
+import { explainSystemError } from './system-error.ts'
 
 /** What live processes say that they rely on, by lease. */
 export type LiveLeases = ReadonlyMap<string, ReadonlySet<string>>
@@ -175,7 +176,7 @@ const makeFolder = (folder: string): void => void mkdirSync(folder, { recursive:
 const claim = async (folder: string): Promise<Claim> => {
   makeFolder(folder)
   for (;;) {
-    const owner = randomBytes(8).toString('hex')
+    const owner = randomHex(8)
     const path = join(folder, owner)
     const held = await tryLock(lockOf(path))
     // who finds the file before it is locked takes it for a dead one's and removes it
@@ -186,7 +187,11 @@ const claim = async (folder: string): Promise<Claim> => {
 
 const append = (claim: Claim, names: readonly string[]): void => {
   claim.file ??= openSync(claim.path, 'a', 0o600)
-  writeSync(claim.file, names.map((name) => `${name}\n`).join(''))
+  try {
+    writeSync(claim.file, names.map((name) => `${name}\n`).join(''))
+  } catch (error) {
+    throw explainSystemError(error, claim.path)
+  }
 }
 
 const rewrite = (claim: Claim, names: readonly string[]): void => {

@@ -41,7 +41,8 @@ const reasons: Readonly<Record<string, Reason>> = {
 }
 
 /** True if a file system has no room for what was to be written. */
-export const isDiskFull = (error: unknown): boolean => systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT'
+export const isDiskFull = (error: unknown): boolean =>
+  systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT' || (isGantryError(error) && error.code === 'DISK_FULL')
 
 /** Bytes that may be written on the file system of a path, or of the folder that it would be in; undefined if that cannot be told. */
 export const freeSpace = (path: string): number | undefined => {

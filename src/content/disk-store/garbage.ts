@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { randomBytes } from 'node:crypto'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
+import { randomHex } from '../../lib/random.ts'
 import type { Leases } from '../../lib/leases.ts'
 import { withLock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
@@ -24,20 +24,25 @@ export async function* findGarbage(
   mkdirSync(ingestFolder(folder), { recursive: true })
   for (const digest of parentsFirst(store, blobs))
     yield { place: 'content', kind: 'blob', digest, hide: (owner) => hideFile(folder, blobPath(folder, digest), owner) }
+  for (const digest of lonelyLocks(folder))
+    if (!used.has(digest)) yield { place: 'content', kind: 'partial', digest, hide: () => dropLock(folder, digest) }
   if (partialsBefore === undefined) return
   for (const digest of partials(folder, partialsBefore)) {
-    const path = partialPath(folder, digest)
     const hide = (owner: string): string | undefined => {
-      // nobody waits for the lock: whoever wants the blob has said so
-      rmSync(`${path}.lock`, { force: true })
-      return hideFile(folder, path, owner)
+      dropLock(folder, digest)
+      return hideFile(folder, partialPath(folder, digest), owner)
     }
     if (!used.has(digest)) yield { place: 'content', kind: 'partial', digest, hide }
   }
 }
 
+/** Nobody waits for the lock of a blob that is not used: whoever wants the blob has said so. */
+const dropLock = (folder: string, digest: Digest): undefined => {
+  rmSync(`${partialPath(folder, digest)}.lock`, { force: true })
+}
+
 const hideFile = (folder: string, path: string, owner: string): string | undefined => {
-  const hidden = join(ingestFolder(folder), `${owner}.${randomBytes(8).toString('hex')}.tmp`)
+  const hidden = join(ingestFolder(folder), `${owner}.${randomHex(8)}.tmp`)
   try {
     renameSync(path, hidden)
     return hidden
@@ -91,10 +96,22 @@ export const manifestOf = (store: DiskStore, digest: Digest, size: number): Desc
   }
 }
 
+/** The digest that the name of a partial download or of its lock has. */
+const digestIn = (name: string): string => name.replace(/\.lock$/, '').replace('-', ':')
+
+/** Blobs whose lock was left by who was killed after they had become whole, or before anything had come. */
+const lonelyLocks = (folder: string): readonly Digest[] => {
+  const names = new Set(namesIn(ingestFolder(folder)))
+  return [...names]
+    .filter((name) => name.endsWith('.lock') && !names.has(name.replace(/\.lock$/, '')))
+    .map(digestIn)
+    .filter(isDigest)
+}
+
 const partials = (folder: string, before: number): readonly Digest[] => {
   const found = new Set<Digest>()
   for (const name of namesIn(ingestFolder(folder))) {
-    const digest = name.replace(/\.lock$/, '').replace('-', ':')
+    const digest = digestIn(name)
     const modified = statSync(join(ingestFolder(folder), name), { throwIfNoEntry: false })?.mtimeMs ?? Infinity
     if (isDigest(digest) && modified < before) found.add(digest)
   }

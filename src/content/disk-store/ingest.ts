@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { constants, rmSync, statSync } from 'node:fs'
 import { copyFile, link, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Abortable, ByteStream } from '../../lib/bytes.ts'
+import { randomHex } from '../../lib/random.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { isGantryError, systemCode } from '../../lib/errors.ts'
 import type { Leases } from '../../lib/leases.ts'
@@ -28,7 +28,7 @@ export const arrived = (folder: string, descriptor: Descriptor): number =>
 
 /** A name for work in progress that says whose it is, so that others know when it was left behind. */
 export const temporaryPath = async (folder: string, leases: Leases): Promise<string> =>
-  join(ingestFolder(folder), `${await leases.owner()}.${randomBytes(8).toString('hex')}.tmp`)
+  join(ingestFolder(folder), `${await leases.owner()}.${randomHex(8)}.tmp`)
 
 /** Puts a finished file in the place of its blob, for good. A blob that is there already is replaced by the same bytes. */
 const commit = async (folder: string, path: string, digest: Digest): Promise<void> => {

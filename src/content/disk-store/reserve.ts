@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isDiskFull } from '../../lib/system-error.ts'
+import { randomHex } from '../../lib/random.ts'
 
 /** Bytes: room for an index.json and for what a lock takes. */
 const reserveSize = 256 * 1024
@@ -14,7 +14,7 @@ export const keepReserve = (folder: string): void => {
   if (existsSync(path)) return
   try {
     // random, since a file system may store zeros in no room at all
-    writeFileSync(path, randomBytes(reserveSize), { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, Buffer.from(randomHex(reserveSize), 'hex'), { flag: 'wx', mode: 0o600 })
   } catch {
     // somebody else keeps it; or the disk is full, and the next collection tries again
     rmSync(path, { force: true })

@@ -6,9 +6,10 @@ import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { DiffId } from '../../oci/digest.ts'
 import { listContainers } from '../containers/records.ts'
 import type { Engine } from '../engine.ts'
+import { forgetUnfinished, unfinishedNames } from './unfinished.ts'
 
 export interface CollectUnusedOptions extends Abortable {
-  /** Also forget what has arrived of blobs whose download was not resumed since then (milliseconds since 1970). Default: keep it. */
+  /** Also forget what has arrived of images whose download was not resumed since then (milliseconds since 1970). Default: keep it. */
   readonly partialsBefore?: number
   /** Called with what goes and where it is, just before it is removed. */
   readonly onHidden?: (hidden: readonly HiddenGarbage[]) => void
@@ -21,7 +22,14 @@ export interface CollectUnusedOptions extends Abortable {
 export const collectUnused = async (engine: Engine, options: CollectUnusedOptions = {}): Promise<readonly Garbage[]> => {
   const [content, layers] = await Promise.all([engine.content(), engine.layers()])
   try {
-    return await collectGarbage(content, { ...options, dependents: [layers], stacks: async () => await stacksInUse(engine) })
+    const collected = await collectGarbage(content, {
+      ...options,
+      dependents: [layers],
+      stacks: async () => await stacksInUse(engine),
+      wanted: () => unfinishedNames(engine, options.partialsBefore),
+    })
+    if (options.partialsBefore !== undefined) forgetUnfinished(engine, options.partialsBefore)
+    return collected
   } catch (cause) {
     if (!isGantryError(cause, 'data_loss')) throw cause
     throw new GantryError('data_loss', cause.code, `Cannot remove what is not used: ${cause.message}`, {

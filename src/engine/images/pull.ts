@@ -8,6 +8,7 @@ import { formatReference, parseReference, withDefaultTag, withDigest, type Refer
 import type { Engine } from '../engine.ts'
 import { platformWarning } from './platform-warning.ts'
 import { resolveRemote } from './resolve-remote.ts'
+import { noteUnfinished } from './unfinished.ts'
 import { unpackingSink } from './unpacking-sink.ts'
 import { unpackImage } from './unpack.ts'
 
@@ -50,6 +51,7 @@ export const pullImage = async (engine: Engine, text: string, options: PullOptio
   // of a whole index the image for this machine is made ready to run now, the others when they are wanted
   const choice = platform === 'all' ? ({ platform: host, fallback: 'any' } as const) : { platform, fallback }
   const image = await readImage(source, target, choice)
+  const finished = noteUnfinished(engine, name, target, image)
   const layers = await engine.layers()
   const sink = unpackingSink(store, layers, image)
   let changed = before?.descriptor.digest !== target.digest
@@ -67,6 +69,7 @@ export const pullImage = async (engine: Engine, text: string, options: PullOptio
     },
   })
   await unpackImage(layers, store, image, options)
+  finished()
   const warning = options.platform === undefined ? platformWarning(image.config, host) : undefined
   return { target, image, reference, upToDate: !changed, ...(warning === undefined ? {} : { warning }) }
 }
