@@ -101,6 +101,12 @@ const pulls: readonly Row[] = [
     ],
   },
   {
+    misbehaviour: 'it sends a wrong Docker-Content-Digest with the bytes of the digest that it was asked for',
+    switches: [withHeaders({ 'docker-content-digest': other }, about('manifests', 'GET'))],
+    does: async ({ repository, target: { digest } }) => (await repository.manifest(digest)).descriptor,
+    gives: target,
+  },
+  {
     misbehaviour: 'it sends another Content-Type than the manifest is of',
     switches: [withHeaders({ 'content-type': 'text/plain; charset=utf-8' })],
     does: resolve,

@@ -78,6 +78,7 @@ test("write() uploads in one request that keeps the registry's query, with relat
     await client.repository.write(blob, streamOf(bytes))
     assert.deepEqual(stored(registry, blob), bytes)
     assert.deepEqual(methods(registry), ['POST', 'PUT'])
+    assert.equal(registry.requests.at(-2)?.headers['content-length'], '0')
     const put = registry.requests.at(-1)
     assert.match(put?.incoming.url ?? '', /\?_state=a%2Fb%3D&digest=sha256:[0-9a-f]{64}$/)
     assert.equal(put?.headers['content-length'], String(bytes.length))
@@ -333,15 +334,30 @@ test('write() and tag() put a manifest by digest and by tag, byte for byte', asy
 })
 
 test('write() of a manifest reports what the registry misses in it', async () => {
+  for (const status of [400, 404]) {
+    await using registry = await startFaultyRegistry()
+    using client = open(registry)
+    registry.fault(
+      (request, response) =>
+        request.method === 'PUT' && refuse(response, status, 'MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry'),
+    )
+    const { content, descriptor } = manifestOf()
+    const error = await rejects(client.repository.write(descriptor, streamOf(content)), 'MANIFEST_BLOB_UNKNOWN')
+    assert.equal(error.kind, 'failed_precondition')
+    assert.match(error.message, /^Cannot push ".*@sha256:.*": manifest blob unknown: blob unknown to registry$/)
+  }
+})
+
+test('a manifest of 4 MB is pushed and pulled', async () => {
   await using registry = await startFaultyRegistry()
-  using client = open(registry)
-  registry.fault(
-    (request, response) => request.method === 'PUT' && refuse(response, 404, 'MANIFEST_BLOB_UNKNOWN', 'blob unknown to registry'),
-  )
-  const { content, descriptor } = manifestOf()
-  const error = await rejects(client.repository.write(descriptor, streamOf(content)), 'MANIFEST_BLOB_UNKNOWN')
-  assert.equal(error.kind, 'failed_precondition')
-  assert.match(error.message, /^Cannot push ".*@sha256:.*": manifest blob unknown: blob unknown to registry$/)
+  const { content, descriptor } = manifestOf({ annotations: { a: 'x'.repeat(3_999_000), b: ' '.repeat(1000) } })
+  assert.ok(descriptor.size >= 4_000_000)
+  using writer = open(registry)
+  await writer.repository.write(descriptor, streamOf(content))
+  await writer.repository.tag('v1', descriptor)
+  using reader = open(registry)
+  assert.deepEqual(await reader.repository.resolve('v1'), descriptor)
+  assert.deepEqual((await reader.repository.manifest('v1')).bytes, Buffer.from(content))
 })
 
 test('write() says push access denied when the registry refuses', async () => {
@@ -453,10 +469,13 @@ test('deleteTag(), deleteManifest() and deleteBlob() tell what was there, and wh
   assert.equal(registry.tags.size, 0)
   assert.equal(await client.repository.deleteBlob(blob.digest), true)
   assert.equal(await client.repository.deleteBlob(blob.digest), false)
-  registry.fault(
-    ({ method }, response) => method === 'DELETE' && refuse(response, 405, 'UNSUPPORTED', 'The operation is unsupported'),
-  )
-  assert.equal((await rejects(client.repository.deleteTag('v2'), 'UNSUPPORTED')).kind, 'unsupported')
+  for (const status of [405, 400]) {
+    const stop = registry.fault(
+      ({ method }, response) => method === 'DELETE' && refuse(response, status, 'UNSUPPORTED', 'The operation is unsupported'),
+    )
+    assert.equal((await rejects(client.repository.deleteTag('v2'), 'UNSUPPORTED')).kind, 'unsupported')
+    stop()
+  }
 })
 
 test('write() cancels the upload when it is aborted', async () => {

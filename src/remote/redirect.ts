@@ -38,9 +38,14 @@ const publicOnly = (headers: Headers): Headers => Object.fromEntries(Object.entr
 
 /**
  * Sends a request and follows redirects: of GET and HEAD all, of others those that keep method and body, when the body is in
- * memory. Authorization never goes to another origin (distribution-spec §Pulling blobs).
+ * memory. Authorization never goes to another origin (distribution-spec §Pulling blobs), nor does a body that holds a secret.
  */
-export const sendFollowing = async (http: HttpClient, request: HttpRequest, insecure: boolean): Promise<HttpResponse> => {
+export const sendFollowing = async (
+  http: HttpClient,
+  request: HttpRequest,
+  insecure: boolean,
+  { secretBody = false }: { readonly secretBody?: boolean } = {},
+): Promise<HttpResponse> => {
   let current = request
   for (let hop = 0; ; hop++) {
     const response = await http.request(current)
@@ -57,6 +62,12 @@ export const sendFollowing = async (http: HttpClient, request: HttpRequest, inse
       )
     const target = resolveLocation(response.header('location'), url)
     refuseDowngrade(url, target, insecure)
+    if (secretBody && body !== undefined && target.origin !== url.origin)
+      throw new GantryError(
+        'unavailable',
+        'SECRET_REDIRECT',
+        `Cannot follow "${redactUrl(url)}" to "${redactUrl(target)}": credentials do not go to another server`,
+      )
     const headers = target.origin === url.origin ? current.headers : publicOnly(current.headers)
     current = { ...current, url: target, headers }
   }

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { streamOf } from '../lib/bytes.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import { describe, emptyDescriptor, encodeJson } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
 import { referrersTag } from '../oci/referrer.ts'
 import { startFaultyRegistry, type FaultyRegistry } from '../testing/faulty-registry.ts'
 import { answerJson, done } from '../testing/http-peer.ts'
+import { about, withHeaders } from '../testing/misbehaviour.ts'
 import { createRegistryClient } from './client.ts'
 import type { RemoteRepository } from './interfaces.ts'
 
@@ -59,4 +61,21 @@ test('referrers() takes the type from the manifest when the list is kept under a
   )
   assert.deepEqual(await client.repository.referrers(subject.digest), [{ ...manifest, artifactType: 'application/x.true' }, gone])
   assert.deepEqual(await client.repository.referrers(describe(encodeJson({}), '').digest), [], 'no list is none')
+})
+
+test('write() keeps the list under a tag unless the registry says OCI-Subject, whatever it answers to a query', async () => {
+  const bytes = encodeJson({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: emptyDescriptor,
+    layers: [emptyDescriptor],
+    subject,
+  })
+  for (const says of [false, true]) {
+    await using registry = await startFaultyRegistry({ referrers: !says })
+    withHeaders({ 'oci-subject': says ? subject.digest : undefined }, about('manifests', 'PUT'))(registry)
+    using client = open(registry)
+    await client.repository.write(describe(bytes, mediaTypes.ociManifest), streamOf(bytes))
+    assert.deepEqual([...registry.tags.keys()], says ? [] : [`a/b:${referrersTag(subject.digest)}`])
+  }
 })

@@ -112,6 +112,36 @@ test('a token is fetched with POST when there is an identity token or no GET, wi
   }
 })
 
+test('POST asks for several scopes in one field, with spaces between them', async () => {
+  await using peers = await start({ users })
+  const client = peers.client({ kind: 'identity-token', token: 'refresh' })
+  const repository = client.repository({ domain: peers.registry.host, path: 'a/b' }, { mountFrom: ['other'] })
+  assert.equal(await repository.has({ ...config, digest: describe(Buffer.from('x'), '').digest }), false)
+  const [post] = peers.tokens.requests
+  assert.equal(post?.headers['content-type'], 'application/x-www-form-urlencoded')
+  assert.deepEqual(new URLSearchParams(String(await post?.body())).getAll('scope'), [
+    'repository:a/b:pull,push repository:other:pull',
+  ])
+})
+
+test('an identity token goes to its token server alone: not to the registry, nor where the server leads to', async () => {
+  const identity: Credentials = { kind: 'identity-token', token: 'refresh' }
+  await using basic = await start({}, { challenge: () => 'Basic realm="x"' })
+  await rejects(resolve(basic, basic.client(identity)), 'UNAUTHORIZED')
+  assert.ok(basic.registry.requests.every(({ headers }) => headers.authorization === undefined))
+  await using elsewhere = await startTokenServer()
+  for (const status of [307, 308]) {
+    await using peers = await start({ users })
+    peers.tokens.fault(
+      ({ query }, response) => !query.has('moved') && done(response.writeHead(status, { location: '/token?moved=1' }).end()),
+    )
+    await resolve(peers, peers.client(identity))
+    peers.tokens.fault((_request, response) => done(response.writeHead(status, { location: elsewhere.realm }).end()))
+    await rejects(resolve(peers, peers.client(identity)), 'SECRET_REDIRECT')
+    assert.equal(elsewhere.requests.length, 0)
+  }
+})
+
 test('a registry token goes to the registry as it is', async () => {
   await using peers = await start()
   peers.tokens.tokens.set('given', ['repository:a/b:pull'])
@@ -183,6 +213,9 @@ test('a token is renewed when its time is over, by the clock of the server, and 
     [{}, 1],
     [{ expires_in: 1 }, 1],
     [{ expires_in: undefined }, 1],
+    // 60 seconds, if nothing is said
+    [{ expires_in: undefined, issued_at: new Date(Date.now() - 45_000).toISOString() }, 1],
+    [{ expires_in: undefined, issued_at: new Date(Date.now() - 65_000).toISOString() }, 2],
     [{ issued_at: new Date(Date.now() - 3_600_000).toISOString() }, 2],
     [{ issued_at: new Date(Date.now() + 3_600_000).toISOString() }, 1],
     [{ issued_at: 'nonsense', expires_in: 'x' }, 1],
@@ -196,6 +229,23 @@ test('a token is renewed when its time is over, by the clock of the server, and 
     peers.tokens.tokens.clear()
     await resolve(peers, client)
     assert.equal(peers.tokens.requests.length, requests + 1)
+  }
+})
+
+test('a token is renewed some seconds before its time is over', async ({ mock }) => {
+  await using peers = await start()
+  const client = peers.client()
+  const now = performance.now.bind(performance)
+  let ahead = 0
+  mock.method(performance, 'now', () => now() + ahead)
+  for (const [seconds, requests] of [
+    [0, 1],
+    [280, 1],
+    [292, 2],
+  ] as const) {
+    ahead = seconds * 1000
+    await resolve(peers, client)
+    assert.equal(peers.tokens.requests.length, requests, `after ${seconds} of 300 seconds`)
   }
 })
 

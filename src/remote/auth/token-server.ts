@@ -71,7 +71,8 @@ const postRequest = ({ realm, service, scopes, offline }: TokenRequest, credenti
  */
 const ask = async (http: HttpClient, request: TokenRequest): Promise<HttpResponse> => {
   const { credentials, insecure, signal } = request
-  const send = (one: HttpRequest): Promise<HttpResponse> => sendFollowing(http, { ...one, ...(signal && { signal }) }, insecure)
+  const send = (one: HttpRequest): Promise<HttpResponse> =>
+    sendFollowing(http, { ...one, ...(signal && { signal }) }, insecure, { secretBody: true })
   const get = getRequest(request)
   if (credentials === undefined) return await send(get)
   const post = postRequest(request, credentials)

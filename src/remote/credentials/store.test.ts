@@ -224,6 +224,30 @@ test("get(), store() and erase() speak to credential helpers, a registry's own b
   assert.ok(log.includes('erase https://index.docker.io/v1/'))
 })
 
+test("get() asks a registry's own helper before the one for all, and both before what is inline; not to know is no failure", async () => {
+  await using home = await makeHome()
+  for (const name of ['own', 'all'])
+    await home.write(
+      `bin/docker-credential-${name}`,
+      `#!/bin/sh\ncase $1$(cat) in getnone.example) echo "credentials not found in native keychain"; exit 1;; esac\necho '{"Username":"${name}","Secret":"s"}'\n`,
+      0o755,
+    )
+  const inline = { 'own.example': auth('in:line'), 'any.example': auth('in:line'), 'none.example': auth('in:line') }
+  const warnings: string[] = []
+  const user = async (domain: string, configuration: object): Promise<string | undefined> => {
+    await home.write(dockerFile, configuration)
+    const store = createCredentialStore(home.environment, { onWarning: (message) => warnings.push(message) })
+    const found = await store.get(domain, 'a/b')
+    return found?.kind === 'password' ? found.username : undefined
+  }
+  const all = { credsStore: 'all', credHelpers: { 'own.example': 'own' }, auths: inline }
+  assert.equal(await user('own.example', all), 'own')
+  assert.equal(await user('any.example', all), 'all')
+  assert.equal(await user('none.example', all), 'in')
+  assert.equal(await user('none.example', { credsStore: 'all' }), undefined)
+  assert.deepEqual(warnings, [])
+})
+
 test('get() warns and goes on when a helper is missing, fails or talks nonsense, and shows no secret', async () => {
   await using home = await makeHome()
   const fake = async (name: string, script: string): Promise<void> =>
