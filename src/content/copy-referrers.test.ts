@@ -9,7 +9,7 @@ import { temporaryFolder } from '../testing/content-store-folder.ts'
 import { randomIndex } from '../testing/random-image.ts'
 import { archiveReferrers } from './archive-referrers.ts'
 import { choosePlatforms, copyPlatforms } from './copy-platforms.ts'
-import { copyReferrers } from './copy-referrers.ts'
+import { copyReferrers, cosignTags } from './copy-referrers.ts'
 import { openLayout, type Layout } from './layout.ts'
 
 const refer = async (layout: Layout, { mediaType, digest, size }: Descriptor, artifactType: string): Promise<Descriptor> => {
@@ -59,4 +59,38 @@ test('copyReferrers() takes those of what was chosen, at any depth, and ends whe
     [ofAmd64, ofArm64, deep, ofRoot].map(({ artifactType }) => artifactType),
   )
   assert.deepEqual(await copied([amd64]), ['a/amd64', 'a/deep'], 'those of an index that was not copied are not')
+})
+
+test("copyReferrers() takes what cosign's tags name, and what refers to that", async () => {
+  await using folder = await temporaryFolder()
+  const layout = await openLayout(join(folder.path, 'from'), { create: true })
+  const root = await randomIndex(layout)
+  const tags = cosignTags(root.digest)
+  const name = root.digest.replace(':', '-')
+  assert.deepEqual(tags, [`${name}.sig`, `${name}.att`, `${name}.sbom`])
+  // a manifest of cosign has no subject
+  const bytes = encodeJson({
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: emptyDescriptor,
+    layers: [emptyDescriptor],
+  })
+  const signature = describe(bytes, mediaTypes.ociManifest)
+  await layout.write(emptyDescriptor, streamOf(encodeJson({})))
+  await layout.write(signature, streamOf(bytes))
+  for (const tag of tags) await layout.tag(tag, signature)
+  const ofSignature = await refer(layout, signature, 'a/deep')
+  const sink = await openLayout(join(folder.path, 'to'), { create: true })
+  const choice = await choosePlatforms(layout, root, {})
+  await copyPlatforms(layout, sink, { choice, to: 'x' })
+  const copied = await copyReferrers(layout, sink, choice, {
+    referrers: async (digest) => await archiveReferrers(layout, digest),
+    // oxlint-disable-next-line require-await
+    legacyTags: async (digest) => (digest === root.digest ? tags : []),
+  })
+  assert.deepEqual(
+    copied.map(({ digest }) => digest),
+    [signature.digest, ofSignature.digest, signature.digest, signature.digest],
+  )
+  for (const tag of tags) assert.equal((await sink.resolve(tag)).digest, signature.digest)
 })
