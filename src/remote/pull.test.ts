@@ -408,6 +408,14 @@ test('tags() follows pages, takes null for an empty list, and stops where it is 
   registry.fault(({ query }) => void (query.has('n') && query.set('n', '10')))
   assert.equal((await client.repository.tags()).length, 25)
   assert.deepEqual(await client.repository.tags({ limit: 2 }), ['t00', 't01'])
+  // a registry's order is its own, and its Link knows where to go on
+  const stopOrder = registry.fault(({ path, query }, response) => {
+    if (!path.endsWith('/tags/list')) return false
+    if (query.get('next') === 'opaque') return done(response.end('{"tags":["C","d"]}'))
+    return done(response.writeHead(200, { link: '<list?next=opaque>; rel="next"' }).end('{"tags":["a","B"]}'))
+  })
+  assert.deepEqual(await client.repository.tags(), ['a', 'B', 'C', 'd'])
+  stopOrder()
   const bodies = ['{"name":"a/b","tags":null}', '{}', 'null', '{"tags":"x"}', '{"tags":[1,null]}']
   for (const body of bodies) {
     const stop = registry.fault((_request, response) => done(response.end(body)))

@@ -48,6 +48,19 @@ test('pullImage() keeps the index, and every further platform is added to it', a
   assert.equal((await findImage(test.engine, name, { platform: platform('linux/arm64') })).image.config.architecture, 'arm64')
 })
 
+test('pullImage() asks the registry what a tag means now, however often it was pulled', async () => {
+  await using test = await TestEngine.start()
+  const name = test.name('moving:1')
+  const publish = async (layers: number): Promise<Descriptor> =>
+    await test.publish('moving', ['1'], async (sink) => await randomImage(sink, { ...small, layers }))
+  const first = await publish(1)
+  assert.equal((await pullImage(test.engine, name)).target.digest, first.digest)
+  assert.equal((await pullImage(test.engine, name)).upToDate, true)
+  const second = await publish(2)
+  const pulled = await pullImage(test.engine, name)
+  assert.deepEqual([pulled.target.digest, pulled.upToDate], [second.digest, false])
+})
+
 test('pullPlatforms() of all keeps the whole index, attestations too, and shows those as no platform', async () => {
   await using test = await TestEngine.start()
   const index = await test.publish('multi', ['1'], async (sink) => await randomIndex(sink, { ...small, attestation: true }))
