@@ -71,7 +71,12 @@ const turn = async (
   { signal, onArrived }: TransferOptions,
 ): Promise<FileLock> => {
   let looking: NodeJS.Timeout | undefined
-  const look = (): void => onArrived?.(arrived(folder, descriptor))
+  let seen = 0
+  const look = (): void => {
+    const now = arrived(folder, descriptor)
+    // nothing is there any more once the blob is whole
+    if (now > seen) onArrived?.((seen = now))
+  }
   try {
     return await lock(lockPath, 'exclusive', {
       ...(signal && { signal }),
