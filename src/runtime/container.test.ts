@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { exitStatusOf } from './runtime-error.ts'
 import { isGantryError } from '../lib/errors.ts'
-import { containerState, createContainer, deleteContainer, killContainer, startContainer } from './container.ts'
+import {
+  containerState,
+  createContainer,
+  deleteContainer,
+  killContainer,
+  removeFalseGroups,
+  startContainer,
+} from './container.ts'
 import { containersSkip, TestSandbox } from './test-sandbox.ts'
 import { waitContainer } from './wait.ts'
 
@@ -185,3 +193,17 @@ const until = async (condition: () => Promise<boolean>): Promise<void> => {
   }
   assert.fail('it did not happen in five seconds')
 }
+
+test('removeFalseGroups() takes away the plain folders of one container', async (t) => {
+  const root = await mkdtemp(join(tmpdir(), 'gantry-groups-'))
+  t.after(() => rm(root, { recursive: true }))
+  await Promise.all(['hugetlb/gantry-a', 'hugetlb/gantry-b', 'cpu'].map((name) => mkdir(join(root, name), { recursive: true })))
+  for (const id of ['a', 'b']) await writeFile(join(root, `hugetlb/gantry-${id}/cgroup.procs`), '0')
+  removeFalseGroups(root, 'a')
+  assert.deepEqual((await readdir(root, { recursive: true })).toSorted(), [
+    'cpu',
+    'hugetlb',
+    'hugetlb/gantry-b',
+    'hugetlb/gantry-b/cgroup.procs',
+  ])
+})

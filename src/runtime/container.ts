@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseJson } from '../lib/bytes.ts'
 import { GantryError, systemCode } from '../lib/errors.ts'
@@ -140,6 +140,8 @@ export const deleteContainer = async (
   options: { readonly force?: boolean } = {},
 ): Promise<void> => {
   const result = await call(tools, 'delete', ...(options.force === true ? ['--force'] : []), place.id)
+  if (tools.runtime.kind === 'crun' && ['v1', 'hybrid'].includes(tools.host.cgroups))
+    removeFalseGroups('/sys/fs/cgroup', place.id)
   if (result.status === 0) return
   // crun and runc word it in many ways: what counts is that it is gone
   const state = await runtimeState(tools, place.id)
@@ -150,4 +152,19 @@ export const deleteContainer = async (
     'RUNNING',
     `Cannot delete container "${place.id}": container is running: stop the container before removing or force remove`,
   )
+}
+
+/**
+ * Takes away what crun made for a container in a controller's folder where that controller is not mounted (any more): there the
+ * group is a plain folder with a plain file in it, which crun cannot remove. Real groups are gone by now, and refuse this.
+ */
+export const removeFalseGroups = (root: string, id: string): void => {
+  for (const controller of readdirSync(root))
+    try {
+      const group = join(root, controller, `gantry-${id}`)
+      unlinkSync(join(group, 'cgroup.procs'))
+      rmdirSync(group)
+    } catch {
+      // none here
+    }
 }
