@@ -25,7 +25,8 @@ export interface ContentSource {
   has(descriptor: Descriptor, options?: Abortable): Promise<boolean>
   /**
    * The blob's bytes. A whole blob is verified while it is read: the stream throws `data_loss` at its end when size or digest
-   * differ, so nothing may be trusted before it ended. A range is not verified. `not_found` when there is none.
+   * differ, so nothing may be trusted before it ended; with the code `MIRROR_MISMATCH` it comes from elsewhere when it is opened
+   * again. A range is not verified. `not_found` when there is none.
    */
   open(descriptor: Descriptor, options?: TransferOptions & { readonly range?: ByteRange }): Promise<ByteStream>
 }

@@ -29,7 +29,8 @@ export const copyBlob = async (
 }
 
 /**
- * Moves the bytes. A stream that breaks in the middle is fetched again, from where it broke if the sink can; a request that fails
+ * Moves the bytes. A stream that breaks in the middle is fetched again, from where it broke if the sink can, and one with wrong bytes
+ * of a mirror is fetched elsewhere; a request that fails
  * before its first byte is not, since the source has tried that as often as it wants, and so has a sink that fails.
  */
 const transfer = async (
@@ -71,10 +72,12 @@ const transfer = async (
   }
   await retry(attempt, {
     ...abortable,
-    retryable: (error) => progressed && broken && isGantryError(error, 'unavailable'),
+    retryable: (error) => progressed && broken && (isGantryError(error, 'unavailable') || isFromMirror(error)),
     onRetry: (error, wait) => told.onRetry?.(messageOf(error), wait),
   })
 }
+
+const isFromMirror = (error: unknown): boolean => isGantryError(error, 'data_loss') && error.code === 'MIRROR_MISMATCH'
 
 /** A source that cannot open a range is read from the start. */
 const openFrom = async (

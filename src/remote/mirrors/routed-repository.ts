@@ -52,8 +52,6 @@ export class RoutedRepository implements RemoteRepository {
   readonly #failures = new Map<Mirror, Failure>()
   /** Where a tag was found. */
   readonly #tagged = new Set<Mirror>()
-  /** Mirrors that content came from. */
-  readonly #used = new Set<string>()
 
   /** `open` is asked when the repository is first used, and once. */
   constructor(
@@ -91,10 +89,11 @@ export class RoutedRepository implements RemoteRepository {
         stream: await repository.open(descriptor, { ...options, range: { start: offset, end } }),
       }))
     // asked for as a range, the stream is not verified there: it is here, over all places together
-    const stream = this.#changingOver(openFrom, await openFrom(start), start)
+    const used = new Set<Mirror>()
+    const stream = this.#changingOver(openFrom, await openFrom(start), start, used)
     if (options.range !== undefined) return stream
     const whole = verified(stream, descriptor)
-    return keepVerified(whole, this.#blaming(whole))
+    return keepVerified(whole, this.#blaming(whole, used))
   }
 
   async has(descriptor: Descriptor, options?: Abortable): Promise<boolean> {
@@ -180,23 +179,31 @@ export class RoutedRepository implements RemoteRepository {
       this.#options.onWarning?.(`the mirror "${mirror.domain}" of "${this.domain}" is left out: ${error.message}`)
   }
 
-  /** Wrong bytes are seen at their end, when there is no other place to ask: the error says which mirrors had a part in them. */
-  async *#blaming(stream: ByteStream): ByteStream {
+  /** Wrong bytes are seen at their end, when it is too late to go on elsewhere: the mirrors that had a part in them are left out. */
+  async *#blaming(stream: ByteStream, used: ReadonlySet<Mirror>): ByteStream {
     try {
       yield* stream
     } catch (error) {
-      const used = [...this.#used].map((domain) => `"${domain}"`).join(', ')
-      if (!isGantryError(error, 'data_loss') || used === '') throw error
-      throw new GantryError(error.kind, error.code, `${error.message} (from the mirror ${used})`, { detail: error.detail })
+      if (!isGantryError(error, 'data_loss') || used.size === 0) throw error
+      for (const mirror of used) this.#leaveOut(mirror, error)
+      const domains = [...used].map(({ domain }) => `"${domain}"`).join(', ')
+      throw new GantryError(error.kind, 'MIRROR_MISMATCH', `${error.message} (from the mirror ${domains})`, {
+        detail: error.detail,
+      })
     }
   }
 
   /** A stream that goes on elsewhere when a mirror breaks off. */
-  async *#changingOver(openFrom: (offset: number) => Promise<Opened>, first: Opened, start: number): ByteStream {
+  async *#changingOver(
+    openFrom: (offset: number) => Promise<Opened>,
+    first: Opened,
+    start: number,
+    used: Set<Mirror>,
+  ): ByteStream {
     let offset = start
     for (let opened = first; ;) {
       try {
-        if (opened.mirror !== undefined) this.#used.add(opened.mirror.domain)
+        if (opened.mirror !== undefined) used.add(opened.mirror)
         for await (const chunk of opened.stream) {
           offset += chunk.length
           yield chunk
