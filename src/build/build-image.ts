@@ -10,6 +10,9 @@ import { BuildCache } from './cache.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
+import { BuildHistory } from './explain/build-history.ts'
+import { buildIdentity } from './explain/build-identity.ts'
+import { scrubber } from './explain/secret-names.ts'
 import { executeCopy } from './execute/copy.ts'
 import { chainOf, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
@@ -176,10 +179,13 @@ class Build {
     const { noCache = false, parallelism = 4 } = this.#options
     const { stop } = this.#around
     let failure: { readonly error: unknown } | undefined
+    const cache = new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
+    const history = await this.#history(cache)
     const solver = new Solver({
       executors: this.#executors(loaded),
       context: this.#executeContext(latest),
-      cache: new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) }),
+      cache,
+      history,
       noCache,
       parallelism,
       onFailure: (error) => {
@@ -189,11 +195,25 @@ class Build {
     })
     try {
       const result = await solver.solve(state.files)
+      await history.save(this.#services.now().toISOString(), true)
       if (result.kind === 'files') return result
       throw new GantryError('internal', 'NO_FILES', 'Cannot build: the result is no file system')
     } catch (error) {
+      // an explanation less is no reason to hide what failed
+      await history.save(this.#services.now().toISOString(), false).catch(() => undefined)
       throw failure?.error ?? error
     }
+  }
+
+  async #history(cache: BuildCache): Promise<BuildHistory> {
+    const { noCache = false, buildArgs = {} } = this.#options
+    return await BuildHistory.open({
+      folder: cache.historyFolder,
+      identity: buildIdentity(this.#options, this.#services.platform),
+      noCache,
+      filesOf: (layer) => cache.filesOf(layer),
+      scrub: scrubber(buildArgs),
+    })
   }
 
   #executors(loaded: LoadedContext): Executors {

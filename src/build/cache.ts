@@ -4,7 +4,8 @@ import type { Abortable } from '../lib/bytes.ts'
 import { systemCode } from '../lib/errors.ts'
 import { exists, writeFileAtomic } from '../lib/files.ts'
 import { lock, tryLock, type FileLock } from '../lib/lock.ts'
-import { isDigest, type DiffId } from '../oci/digest.ts'
+import { digestHex, isDigest, type DiffId } from '../oci/digest.ts'
+import type { FileFacts } from './explain/differences.ts'
 import { hashOf } from './graph.ts'
 
 /** What a step once made. */
@@ -42,11 +43,24 @@ export class BuildCache {
     return record !== undefined && (await this.#hasLayer(record.layer)) ? record : undefined
   }
 
-  /** Keeps a record; `files` says what each path of the layer was made of, for explanations. */
-  async keep(record: CacheRecord, files?: Readonly<Record<string, string>>): Promise<void> {
-    const key = hashOf(record.inputs)
-    if (files !== undefined) await writeFileAtomic(this.#path('files', key), JSON.stringify(files), 0o644, false)
-    await writeFileAtomic(this.#path('records', key), JSON.stringify({ version: 1, ...record }), 0o644, false)
+  async keep(record: CacheRecord): Promise<void> {
+    const path = this.#path('records', hashOf(record.inputs))
+    await writeFileAtomic(path, JSON.stringify({ version: 1, ...record }), 0o644, false)
+  }
+
+  /** Keeps what each path of a layer was made of, to say later which one changed. */
+  async keepFiles(layer: DiffId, files: FileFacts): Promise<void> {
+    await writeFileAtomic(this.#path('files', digestHex(layer)), JSON.stringify(files), 0o644, false)
+  }
+
+  /** What each path of a layer was made of, where that is known. */
+  async filesOf(layer: string): Promise<FileFacts | undefined> {
+    return isDigest(layer) ? parseFiles(await readText(this.#path('files', digestHex(layer)))) : undefined
+  }
+
+  /** Where the last builds are remembered. */
+  get historyFolder(): string {
+    return historyFolderIn(this.#folder)
   }
 
   /** Lets only one build at a time, of all processes, work on a step. */
@@ -76,9 +90,17 @@ export const cachedLayerIds = async (folder: string): Promise<readonly DiffId[]>
   ...new Set((await cacheRecords(folder)).map(({ layer }) => layer)),
 ]
 
+/** Where the last builds of a cache folder are remembered. */
+export const historyFolderIn = (folder: string): string => join(folder, 'builds')
+
 /** Forgets what a step made; the layer is for others to remove. */
-export const dropCacheRecord = async (folder: string, key: string): Promise<void> => {
-  for (const kind of ['records', 'files'] as const) await rm(recordPath(folder, kind, key), { force: true })
+export const dropCacheRecord = async (
+  folder: string,
+  { key, layer }: { readonly key: string; readonly layer: DiffId },
+): Promise<void> => {
+  await rm(recordPath(folder, 'records', key), { force: true })
+  // another step may have made the same layer: only an explanation is lost
+  await rm(recordPath(folder, 'files', digestHex(layer)), { force: true })
   // a build that waits for the file that goes may do the step beside another that makes a new one, and both make the same
   const lockPath = join(folder, 'locks', key)
   if (!(await exists(lockPath))) return
@@ -117,4 +139,14 @@ const parseRecord = (text: string): CacheRecord | undefined => {
   if (value === null || value.version !== 1 || typeof value.layer !== 'string' || !isDigest(value.layer)) return undefined
   const { layer, createdAt = '', inputs, step = '' } = value
   return Number.isNaN(Date.parse(createdAt)) ? undefined : { layer, createdAt, inputs, step }
+}
+
+const parseFiles = (text: string): FileFacts | undefined => {
+  try {
+    const value = JSON.parse(text) as unknown
+    if (typeof value !== 'object' || value === null) return undefined
+    return Object.values(value).every((one) => typeof one === 'string') ? (value as FileFacts) : undefined
+  } catch {
+    return undefined
+  }
 }

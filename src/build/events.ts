@@ -25,6 +25,8 @@ export type BuildEvent =
       readonly total?: number
       readonly done: boolean
     }
+  /** Why a step that was known is done again, each reason in a few words. */
+  | { readonly kind: 'explained'; readonly id: string; readonly reasons: readonly string[] }
   | { readonly kind: 'warning'; readonly message: string; readonly source?: SourceRange }
 
 export type OnBuildEvent = (event: BuildEvent) => void

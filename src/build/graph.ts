@@ -84,6 +84,8 @@ export interface Vertex<O extends Op = Op> {
   readonly source?: SourceRange
   /** The image of an ImageOp. */
   readonly base?: BaseImage
+  /** Variables of an ExecOp that are build arguments, for explanations. */
+  readonly arguments?: readonly string[]
 }
 
 /** JSON with sorted keys: equal for equal values. */
@@ -97,7 +99,7 @@ export const canonicalJson = (value: unknown): string =>
 export const createVertex = <O extends Op>(
   op: O,
   inputs: readonly Vertex[],
-  facts: { readonly label: string; readonly source?: SourceRange; readonly base?: BaseImage },
+  facts: Pick<Vertex, 'label' | 'source' | 'base' | 'arguments'>,
 ): Vertex<O> => ({ digest: digestOf(canonicalJson([op, inputs.map((input) => input.digest)])), op, inputs, ...facts })
 
 /** The hex sha256 of a value's canonical JSON. */

@@ -1,8 +1,10 @@
 import { Semaphore } from '../lib/concurrency.ts'
 import { throwIfAborted } from '../lib/errors.ts'
+import type { Digest } from '../oci/digest.ts'
 import { atSourceAsync } from './dockerfile/parse-dockerfile.ts'
 import { reportStep } from './events.ts'
 import type { BuildCache, CacheRecord } from './cache.ts'
+import type { BuildHistory } from './explain/build-history.ts'
 import type { ExecuteContext, Executor, Executors, FilesResult, Result, ResultLayer, Step } from './execute/executor.ts'
 import type { Op, Vertex } from './graph.ts'
 
@@ -10,6 +12,8 @@ export interface SolveOptions {
   readonly executors: Executors
   readonly context: ExecuteContext
   readonly cache: BuildCache
+  /** What the last build did, to say why steps are done again. */
+  readonly history: BuildHistory
   /** Whether results of earlier builds are not used. They are replaced. */
   readonly noCache: boolean
   /** Most steps that work at once. */
@@ -39,6 +43,7 @@ export class Solver {
 
   /** The result of a vertex. When something fails, all that is under way has ended before this rejects with the first error. */
   async solve(vertex: Vertex): Promise<Result> {
+    this.#options.history.expect(inOrder(vertex))
     try {
       return await this.#result(vertex)
     } finally {
@@ -61,11 +66,17 @@ export class Solver {
       const execute = executors[vertex.op.kind] as Executor<Op>
       const work = async (): Promise<Result | Step> => await execute(vertex, inputs, context)
       const done = vertex.source === undefined ? await work() : await atSourceAsync(vertex.source, work)
+      if (vertex.op.kind === 'image') await this.#noteImage(vertex, vertex.op.manifest)
       return done.kind === 'step' ? await this.#step(vertex, done) : done
     } catch (error) {
       onFailure(error)
       throw error
     }
+  }
+
+  async #noteImage(vertex: Vertex, manifest: Digest): Promise<void> {
+    const name = vertex.label.replace(/^(?:\[[^\]]*\] )?FROM /, '').replace(`@${manifest}`, '')
+    await this.#options.history.note(vertex, { name, manifest }, { outcome: 'cached', result: manifest })
   }
 
   async #step(vertex: Vertex, step: Step): Promise<FilesResult> {
@@ -81,24 +92,14 @@ export class Solver {
   }
 
   async #layer(vertex: Vertex, step: Step): Promise<StepResult> {
-    const { cache, context, noCache } = this.#options
+    const { cache, context, history } = this.#options
     const missed: object[] = []
-    const keep = async (
-      record: Omit<CacheRecord, 'inputs' | 'step'>,
-      files?: Readonly<Record<string, string>>,
-    ): Promise<void> => {
-      for (const [index, inputs] of missed.entries())
-        await cache.keep({ ...record, inputs, step: vertex.label }, index === 0 ? files : undefined)
-    }
     for (const key of step.keys) {
       throwIfAborted(context.signal)
       const inputs = await key()
       if (inputs === undefined) continue
-      const record = noCache ? undefined : await cache.find(inputs)
-      if (record !== undefined) {
-        await keep(record)
-        return { layer: layerOf(record), cached: true }
-      }
+      const found = await this.#find(vertex, step, inputs, missed)
+      if (found !== undefined) return found
       missed.push(inputs)
     }
     return await this.#working.run(async () => {
@@ -106,18 +107,49 @@ export class Solver {
       const onWait = (): void =>
         context.onEvent({ kind: 'status', id: vertex.digest, name: 'waiting for another build of this step', done: false })
       await using _lock = await cache.lock(last, { signal: context.signal, onWait })
-      const record = noCache ? undefined : await cache.find(last)
-      if (record !== undefined) {
-        await keep(record)
-        return { layer: layerOf(record), cached: true }
+      const found = await this.#find(vertex, step, last, missed)
+      if (found !== undefined) return found
+      const reasons = await history.reasons(vertex, step.facts, step.files)
+      if (history.known) context.onEvent({ kind: 'explained', id: vertex.digest, reasons })
+      try {
+        const layer = await this.#make(vertex, step, missed)
+        await history.note(vertex, step.facts, { outcome: 'ran', result: layer.diffId, reasons })
+        return { layer, cached: false }
+      } catch (error) {
+        await history.note(vertex, step.facts, { outcome: 'failed', reasons })
+        throw error
       }
-      await step.base.prepare({ signal: context.signal })
-      const { diffId, files } = await step.run()
-      const made = { layer: diffId, createdAt: new Date(context.services.now()).toISOString() }
-      await keep(made, files)
-      return { layer: layerOf(made), cached: false }
     })
   }
+
+  /** What the cache has, which is kept for the keys that it did not have too. */
+  async #find(vertex: Vertex, step: Step, inputs: unknown, missed: readonly object[]): Promise<StepResult | undefined> {
+    const { cache, history, noCache } = this.#options
+    const record = noCache ? undefined : await cache.find(inputs)
+    if (record === undefined) return undefined
+    for (const other of missed)
+      if (other !== inputs) await cache.keep({ ...record, inputs: other, step: history.shown(vertex.label) })
+    await history.note(vertex, step.facts, { outcome: 'cached', result: record.layer })
+    return { layer: layerOf(record), cached: true }
+  }
+
+  async #make(vertex: Vertex, step: Step, missed: readonly object[]): Promise<ResultLayer> {
+    const { cache, context, history } = this.#options
+    await step.base.prepare({ signal: context.signal })
+    const { diffId: layer } = await step.run()
+    const made = { layer, createdAt: new Date(context.services.now()).toISOString() }
+    const files = await step.files?.()
+    if (files !== undefined) await cache.keepFiles(layer, files)
+    for (const inputs of missed) await cache.keep({ ...made, inputs, step: history.shown(vertex.label) })
+    return layerOf(made)
+  }
+}
+
+/** A vertex and all that it depends on, each once, inputs first. */
+const inOrder = (vertex: Vertex, seen = new Set<string>()): readonly Vertex[] => {
+  if (seen.has(vertex.digest)) return []
+  seen.add(vertex.digest)
+  return [...vertex.inputs.flatMap((input) => inOrder(input, seen)), vertex]
 }
 
 const layerOf = ({ layer, createdAt }: Pick<CacheRecord, 'layer' | 'createdAt'>): ResultLayer => ({ diffId: layer, createdAt })

@@ -21,6 +21,8 @@ export interface CopyOptions {
   readonly exclude: readonly string[]
   /** Only what matches, with the folders on the way (`--parents`). */
   readonly include?: readonly string[]
+  /** What a source is called in explanations. */
+  readonly sourceName?: (path: string) => string
 }
 
 /**
@@ -109,19 +111,24 @@ class Copier {
   async #folder(entry: TreeEntry, to: string): Promise<void> {
     const found = await this.#draft.stat(to)
     if (found !== undefined && found.kind !== 'folder') throw cannot(`cannot copy to non-directory: ${shownPath(to)}`)
-    await this.#draft.put({ entry: this.#changed(entry, to) })
+    await this.#draft.put({ entry: this.#changed(entry, to), ...this.#named(entry) })
   }
 
   async #put(entry: TreeEntry, to: string): Promise<void> {
     const found = await this.#draft.stat(to)
     if (found?.kind === 'folder') throw cannot(`cannot replace to directory ${shownPath(to)} with file`)
     const changed = this.#changed(entry, to)
-    if (entry.kind !== 'file') return await this.#draft.put({ entry: changed })
+    if (entry.kind !== 'file') return await this.#draft.put({ entry: changed, ...this.#named(entry) })
     const body = { open: () => this.#tree.read(entry), digest: () => this.#tree.digest(entry) }
     const first = entry.inode === undefined ? undefined : this.#links.get(entry.inode)
-    const item: DraftEntry = { entry: changed, body, ...(first === undefined ? {} : { sameAs: first }) }
+    const item: DraftEntry = { entry: changed, body, ...this.#named(entry), ...(first === undefined ? {} : { sameAs: first }) }
     if (entry.inode !== undefined && first === undefined) this.#links.set(entry.inode, item)
     await this.#draft.put(item)
+  }
+
+  #named({ path }: TreeEntry): Pick<DraftEntry, 'source'> {
+    const { sourceName } = this.#options
+    return sourceName === undefined ? {} : { source: sourceName(path) }
   }
 
   #changed(entry: TreeEntry, path: string): TreeEntry {

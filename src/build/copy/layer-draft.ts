@@ -3,6 +3,7 @@ import type { ByteStream } from '../../lib/bytes.ts'
 import { textFromBytes } from '../../layers/tree/byte-text.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { TarInput } from '../../lib/tar/writer.ts'
+import type { FileFacts } from '../explain/differences.ts'
 import { entryFacts } from '../tree/entry-facts.ts'
 import { resolvePath, type Resolved } from '../tree/resolve-path.ts'
 import { nameOf, parentOf, shownPath, type Tree, type TreeEntry } from '../tree/tree.ts'
@@ -20,6 +21,8 @@ export interface DraftEntry {
   readonly body?: Body
   /** The first name of the same file: becomes a hard link to it, unless something else has taken its place. */
   readonly sameAs?: DraftEntry
+  /** What it is called where it comes from, for explanations. */
+  readonly source?: string
 }
 
 export interface FolderAttributes {
@@ -136,14 +139,18 @@ export class LayerDraft {
     return hash.digest('hex')
   }
 
-  /** A short digest for each path, to say later which one changed. */
-  async fileDigests(): Promise<Readonly<Record<string, string>>> {
-    const digests: [string, string][] = []
-    for (const { entry, body } of this.entries()) {
-      const text = `${entryFacts(entry)}\0${(await body?.digest()) ?? ''}`
-      digests.push([shownPath(entry.path), createHash('sha256').update(text, 'latin1').digest('base64url').slice(0, 16)])
+  /** What each path is made of, by its name where it comes from: attributes, a blank, content. */
+  async fileFacts(): Promise<FileFacts> {
+    const facts: [string, string][] = []
+    for (const { entry, body, source } of this.entries()) {
+      const { mode, uid, gid, kind, target } = entry
+      const content = (await body?.digest())?.slice(0, 16) ?? target ?? ''
+      facts.push([
+        source ?? shownPath(entry.path),
+        `${mode.toString(8)}${uid + gid === 0 ? '' : `:${uid}:${gid}`} ${kind} ${content}`,
+      ])
     }
-    return Object.fromEntries(digests)
+    return Object.fromEntries(facts)
   }
 
   /** The layer's tar entries. Times after `latest` (seconds) become that. */

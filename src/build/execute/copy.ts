@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { bytesAsText } from '../../layers/tree/byte-text.ts'
+import type { LayerInfo } from '../../layers/interfaces.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../../lib/errors.ts'
 import { writeTar } from '../../lib/tar/writer.ts'
@@ -10,13 +11,14 @@ import { extractInto } from '../copy/extract-into.ts'
 import { LayerDraft } from '../copy/layer-draft.ts'
 import { selectSources, type CopySource } from '../copy/select-sources.ts'
 import { isArchive, spoolArchive } from '../copy/spool-archive.ts'
+import type { StepFacts } from '../explain/step-note.ts'
 import { hasWildcard } from '../glob.ts'
 import type { CopyFrom, CopyOp } from '../graph.ts'
 import { hashOf } from '../graph.ts'
 import { MemoryTree } from '../tree/memory-tree.ts'
 import { nameOf, shownPath, type Tree } from '../tree/tree.ts'
 import { sourceDigest } from './content-digest.ts'
-import { chainOf, keyOf, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
+import { chainOf, keyOf, type ExecuteContext, type Executor, type Result } from './executor.ts'
 import { filesInput, treeInput } from './inputs.ts'
 import { resolveOwner } from './owner.ts'
 
@@ -25,7 +27,11 @@ interface Selected {
   readonly from: CopyFrom
   readonly tree: Tree
   readonly sources: readonly CopySource[]
+  /** What a source is called where it comes from. */
+  readonly sourceName: (path: string) => string
 }
+
+const contextName = (path: string): string => shownPath(path).slice(1)
 
 /**
  * COPY and ADD: the layer's tar is written from the sources as they are, without mounting anything. The cache is asked first by
@@ -47,19 +53,18 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
       },
       async () => await layerKey(draft, context),
     ],
+    facts: keyOf(quickInputs(op), context),
+    files: async () => await (await draft()).fileFacts(),
     run: async () => await writeLayer(await draft(), context),
   }
 }
 
 /** Writes the layer of a draft into the layer store. */
-export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<StepLayer> => {
-  const { layers } = context.services
-  const info = await layers.create(batched(writeTar(draft.tar(context.latest))), { signal: context.signal })
-  return { ...info, files: await draft.fileDigests() }
-}
+export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<LayerInfo> =>
+  await context.services.layers.create(batched(writeTar(draft.tar(context.latest))), { signal: context.signal })
 
 /** A layer that will hold the same is the same, whatever made it. */
-export const layerKey = async (draft: () => Promise<LayerDraft>, context: ExecuteContext): Promise<object> =>
+export const layerKey = async (draft: () => Promise<LayerDraft>, context: ExecuteContext): Promise<StepFacts> =>
   keyOf({ kind: 'layer', content: await (await draft()).digest() }, context)
 
 /** Calls once, when it is first asked. */
@@ -68,7 +73,7 @@ export const lazy = <T>(work: () => Promise<T>): (() => Promise<T>) => {
   return () => (result ??= work())
 }
 
-const quickInputs = ({ from, ...op }: CopyOp): object => ({
+const quickInputs = ({ from, ...op }: CopyOp): StepFacts => ({
   ...op,
   from: from.map((one) =>
     one.kind === 'input' ? { path: one.path, include: one.include } : { name: one.name, content: hashOf(one.content) },
@@ -96,13 +101,14 @@ const selectAll = async (op: CopyOp, inputs: readonly Result[], context: Execute
   for (const from of op.from) {
     if (from.kind === 'inline') {
       const tree = inlineTree(from.name, from.content, context.time)
-      all.push({ from, tree, sources: await selectSources(tree, '*') })
+      all.push({ from, tree, sources: await selectSources(tree, '*'), sourceName: (path) => `<<${contextName(path)}` })
       continue
     }
     const tree = await treeInput(inputs, from.index, context)
     for (const path of from.include ?? [])
       if (!hasWildcard(path) && !hasWildcard(from.path)) await selectSources(tree, `${from.path}/${path}`)
-    all.push({ from, tree, sources: await selectSources(tree, from.path) })
+    const sourceName = inputs[from.index]?.kind === 'context' ? contextName : shownPath
+    all.push({ from, tree, sources: await selectSources(tree, from.path), sourceName })
   }
   return all
 }
@@ -131,13 +137,14 @@ const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, 
   const draft = new LayerDraft(target)
   await checkDestination(op, selected, draft)
   const owner = op.chown === undefined ? undefined : await resolveOwner(op.chown, target)
-  const options = {
+  const common = {
     destination: op.destination,
     exclude: op.exclude,
     ...(owner === undefined ? {} : { owner }),
     ...(op.chmod === undefined ? {} : { chmod: parseChmod(op.chmod) }),
   }
-  for (const { from, tree, sources } of selected)
+  for (const { from, tree, sources, sourceName } of selected) {
+    const options = { ...common, sourceName }
     for (const source of sources) {
       throwIfAborted(context.signal)
       if (op.unpack && from.kind === 'input' && source.entry.kind === 'file' && (await isArchive(tree.read(source.entry))))
@@ -150,6 +157,7 @@ const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, 
           from.kind === 'input' && from.include !== undefined ? { ...options, include: from.include } : options,
         )
     }
+  }
   return draft
 }
 

@@ -2,11 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
+import type { LayerInfo } from '../../layers/interfaces.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
+import { isSecretName } from '../explain/secret-names.ts'
+import type { StepFacts } from '../explain/step-note.ts'
 import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
-import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult, type StepLayer } from './executor.ts'
+import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult } from './executor.ts'
 import { filesInput } from './inputs.ts'
 import { rootFileReader } from './owner.ts'
 
@@ -17,18 +20,27 @@ export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => 
     kind: 'step',
     base,
     keys: [async () => keyOf({ ...stepInputs(vertex.op), onto: chainOf(base) }, context)],
+    facts: keyOf({ ...stepInputs(vertex.op), arguments: vertex.arguments ?? [] }, context),
     run: async () => await runStep(vertex, base, context),
   }
 }
 
+/** A variable as it is kept: of one that holds a secret by its name, only a digest. */
+const withoutSecret = (variable: string): string => {
+  const equals = variable.indexOf('=')
+  const name = variable.slice(0, Math.max(0, equals))
+  return isSecretName(name) ? `${name}=sha256:${hashOf(variable)}` : variable
+}
+
 /** What a RUN step depends on: proxies and addresses of hosts do not count, as in BuildKit. */
-const stepInputs = ({ proxy: _proxy, extraHosts, scripts, ...op }: ExecOp): object => ({
+const stepInputs = ({ proxy: _proxy, extraHosts, scripts, env, ...op }: ExecOp): StepFacts => ({
   ...op,
+  env: env.map(withoutSecret),
   extraHosts: extraHosts.map((one) => one.replace(/[:=].*$/, '')),
   scripts: scripts.map(({ path, content }) => ({ path, content: hashOf(content) })),
 })
 
-const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: ExecuteContext): Promise<StepLayer> => {
+const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: ExecuteContext): Promise<LayerInfo> => {
   const { services } = context
   if (services.run === undefined)
     throw new GantryError('unsupported', 'NO_RUNTIME', 'RUN needs Linux and an OCI runtime', {
@@ -49,7 +61,7 @@ const runIn = async (
   vertex: Vertex<ExecOp>,
   base: FilesResult,
   context: ExecuteContext,
-): Promise<StepLayer> => {
+): Promise<LayerInfo> => {
   const { services, signal, onEvent } = context
   const { op } = vertex
   const [upper, work, root, mountScratch, bundle] = await Promise.all(

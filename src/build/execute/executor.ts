@@ -4,6 +4,8 @@ import type { Descriptor } from '../../oci/descriptor.ts'
 import { chainIds } from '../../oci/chain-id.ts'
 import type { DiffId } from '../../oci/digest.ts'
 import type { OnBuildEvent } from '../events.ts'
+import type { FileFacts } from '../explain/differences.ts'
+import type { StepFacts } from '../explain/step-note.ts'
 import type { Op, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -30,12 +32,6 @@ export interface ContextResult {
 
 export type Result = FilesResult | ContextResult
 
-/** A layer that a step made. */
-export interface StepLayer extends LayerInfo {
-  /** What each path of the layer was made of, where that is known. */
-  readonly files?: Readonly<Record<string, string>>
-}
-
 /** Work that makes one layer on top of `base`, unless the cache has it. */
 export interface Step {
   readonly kind: 'step'
@@ -45,7 +41,11 @@ export interface Step {
    * One that answers undefined does not apply.
    */
   readonly keys: readonly (() => Promise<object | undefined>)[]
-  run(): Promise<StepLayer>
+  /** What the layer depends on besides the files that the step has, to say later what is different. */
+  readonly facts: StepFacts
+  /** What each path of the layer is made of, where that is known before it is made. */
+  readonly files?: () => Promise<FileFacts>
+  run(): Promise<LayerInfo>
 }
 
 /** What executors share during one build. */
@@ -74,7 +74,7 @@ export type Executor<O extends Op> = (
 export type Executors = { readonly [K in Op['kind']]: Executor<Extract<Op, { kind: K }>> }
 
 /** The inputs of a step's key, with the limit on times if there is one: it is part of what is made. */
-export const keyOf = (inputs: object, context: ExecuteContext): object =>
+export const keyOf = (inputs: StepFacts, context: Pick<ExecuteContext, 'latest'>): StepFacts =>
   Number.isFinite(context.latest) ? { ...inputs, latest: context.latest } : inputs
 
 /** What names a file system: the ChainID of its layers, or `scratch`. */

@@ -24,6 +24,8 @@ export const executeFolder: Executor<FolderOp> = async ({ op }, inputs, context)
     kind: 'step',
     base,
     keys: [async () => keyOf({ ...op, onto: chainOf(base) }, context), async () => await layerKey(draft, context)],
+    facts: keyOf({ ...op }, context),
+    files: async () => await (await draft()).fileFacts(),
     run: async () => await writeLayer(await draft(), context),
   }
 }

@@ -36,6 +36,7 @@ export const applyRun = (state: StageState, context: StageContext, instruction: 
   const files = createVertex(op, [state.files], {
     label: context.label(stepText(state, context, instruction.text + summary, true)),
     source: instruction.range,
+    arguments: argumentNames(state),
   })
   return withHistory({ ...state, files }, `RUN ${[...declaredWords(state), ...args].join(' ')} # buildkit`, true)
 }
@@ -73,6 +74,12 @@ const withHeredocs = (state: StageState, instruction: RunInstruction): Pick<Exec
   if (!content.startsWith('#!')) return { args: commandWords(state, { form: 'shell', command: content }), scripts: [] }
   const path = posix.join('/dev/pipes', first.name.replaceAll('/', '_').replace(/^\.+$/, '_'))
   return { args: [path], scripts: [{ path, content }] }
+}
+
+/** The variables that come from ARG and not from ENV. */
+const argumentNames = ({ declared, config }: StageState): readonly string[] => {
+  const fixed = new Set((config.Env ?? []).map((one) => one.replace(/=[^]*$/, '')))
+  return [...new Set(declared.map(({ key }) => key))].filter((key) => !fixed.has(key))
 }
 
 /** `|2 A=1 B=2`: the build arguments that were declared before a RUN, as docker's history shows them. */

@@ -3,7 +3,7 @@ import { buildImage } from '../../engine/build.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { parsePlatform } from '../../oci/platform.ts'
 import { showBuild, showFailedOutput } from '../build-events.ts'
-import { defineCommand } from '../command.ts'
+import { defineCommand, type CliContext } from '../command.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 
@@ -13,6 +13,7 @@ export const command = defineCommand({
   flags: {
     'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
+    explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
     file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
     iidfile: { type: 'string', value: 'FILE', help: 'Write the image ID to a file' },
     label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
@@ -27,7 +28,11 @@ export const command = defineCommand({
     ...registryFlags,
   },
   arity: [1, 1],
-  examples: ['gantry build -t hello:1 .', 'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .'],
+  examples: [
+    'gantry build -t hello:1 .',
+    'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .',
+    'gantry build --explain .',
+  ],
   async run(context, [path = ''], flags) {
     if (path === '-' && flags.file === '-')
       throw new GantryError(
@@ -35,6 +40,7 @@ export const command = defineCommand({
         'USAGE',
         'invalid argument: cannot use stdin for both build context and dockerfile',
       )
+    if (flags.explain === true) return await explain(context, path, flags)
     const quiet = flags.quiet === true
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await buildImage(context.engine, {
@@ -61,6 +67,27 @@ export const command = defineCommand({
     }
   },
 })
+
+/** Tells what the last build of a folder did, without building. */
+const explain = async (
+  context: CliContext,
+  path: string,
+  {
+    file,
+    target,
+    platform,
+  }: { readonly file: string | undefined; readonly target: string | undefined; readonly platform: string | undefined },
+): Promise<void> => {
+  if (path === '-' || file === '-')
+    throw new GantryError('invalid_argument', 'USAGE', 'invalid argument: only builds of folders are remembered')
+  const { printExplanation } = await import('../print-explanation.ts')
+  await printExplanation(context, {
+    context: path,
+    ...(file === undefined ? {} : { dockerfile: file }),
+    ...(target === undefined ? {} : { target }),
+    ...(platform === undefined ? {} : { platform: parsePlatform(platform, context.engine.options.platform) }),
+  })
+}
 
 /** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
 const pairs = (

@@ -97,7 +97,7 @@ const forgetSteps = async (engine: Engine, { cache: which, filter = {} }: PruneO
   const removed: string[] = []
   for (const { key, layer, createdAt } of await cacheRecords(folder)) {
     if ((which === 'unused' && needed.has(layer)) || !matchesFilter(filter, createdAt)) continue
-    await dropCacheRecord(folder, key)
+    await dropCacheRecord(folder, { key, layer })
     removed.push(key)
   }
   return removed

@@ -12,4 +12,6 @@ export type BuildEvent =
   | { readonly kind: 'done'; readonly id: string }
   | { readonly kind: 'failed'; readonly id: string; readonly reason: string }
   | { readonly kind: 'canceled'; readonly id: string }
+  /** Why a step that was known is done again, each reason in a few words. */
+  | { readonly kind: 'explained'; readonly id: string; readonly reasons: readonly string[] }
   | { readonly kind: 'warning'; readonly message: string }

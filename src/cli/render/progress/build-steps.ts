@@ -13,6 +13,8 @@ interface Step {
   /** The last lines of output. */
   tail: string[]
   readonly statuses: Map<string, { readonly current: number; readonly total: number | undefined }>
+  /** Why it is done again. */
+  why: string | undefined
 }
 
 const shownLog = 6
@@ -24,6 +26,9 @@ const reset = '\u001b[0m'
 
 /** `1.2s`, from milliseconds. */
 export const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(1)}s`
+
+/** Why a step is done again, in a line. */
+export const explained = (reasons: readonly string[]): string => printable(`runs again: ${reasons.join(', ')}`)
 
 /** The steps of a build and a picture of them for a terminal. */
 export class BuildSteps {
@@ -53,6 +58,7 @@ export class BuildSteps {
     }
     const step = this.#step(event.id, 'label' in event ? event.label : event.id, now)
     if (event.kind === 'status') step.statuses.set(event.name, { current: event.current, total: event.total })
+    else if (event.kind === 'explained') step.why = explained(event.reasons)
     else if (event.kind === 'log') step.tail = [...step.tail, ...step.log.push(event.text)].slice(-keptLog)
     else if (event.kind === 'started') {
       step.state = 'running'
@@ -76,6 +82,7 @@ export class BuildSteps {
       log: new LogLines(),
       tail: [],
       statuses: new Map(),
+      why: undefined,
     }
     this.#steps.set(id, step)
     return step
@@ -104,13 +111,14 @@ export class BuildSteps {
     const word = state === 'cached' ? 'CACHED ' : state === 'failed' ? 'ERROR ' : state === 'canceled' ? 'CANCELED ' : ''
     const color = state === 'failed' ? red : state === 'running' ? '' : blue
     const first = this.#paint(color, justify(` => ${word}${label}`, time, columns))
-    if (state !== 'running') return [first]
+    const why = step.why === undefined ? [] : [this.#paint(gray, cutToWidth(` => => ${step.why}`, columns))]
+    if (state !== 'running') return [first, ...why]
     const statuses = [...step.statuses].map(([name, { current, total }]) => {
       const moved = total === undefined ? humanSize(current) : `${humanSize(current)} / ${humanSize(total)}`
       return cutToWidth(` => => ${printable(name)} ${moved}`, columns)
     })
     const log = step.tail.slice(-shownLog).map((line) => this.#paint(gray, cutToWidth(` => => # ${line}`, columns)))
-    return [first, ...statuses, ...log]
+    return [first, ...why, ...statuses, ...log]
   }
 
   /** The end of the output of steps that failed, for after the picture. */

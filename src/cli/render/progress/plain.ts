@@ -1,7 +1,7 @@
 import type { CopyEvent } from '../../../content/interfaces.ts'
 import { printable } from '../display-width.ts'
 import type { BuildEvent } from './build-event.ts'
-import { seconds } from './build-steps.ts'
+import { explained, seconds } from './build-steps.ts'
 import { LayerLines } from './layer-lines.ts'
 import { LogLines } from './log-lines.ts'
 import type { Direction, ProgressRenderer, ProgressTarget } from './progress.ts'
@@ -40,6 +40,7 @@ class PlainProgress implements ProgressRenderer {
     if (event.kind === 'warning') return this.#line(`warning: ${printable(event.message)}`)
     const step = this.#step(event.id, 'label' in event ? event.label : event.id)
     if (event.kind === 'started') step.started = this.#target.now()
+    if (event.kind === 'explained') return this.#tell(step, explained(event.reasons))
     const log = event.kind === 'log' ? step.log.push(event.text) : step.log.end()
     const time = seconds(this.#target.now() - step.started)
     for (const line of log) this.#tell(step, `${time.slice(0, -1)} ${line}`)
