@@ -49,6 +49,8 @@ export const createErofsDriver = (layers: TarLayers): StackDriver => ({
 /** What the stack is mounted from, base first; makes what is missing. */
 const partsOf = async (layers: TarLayers, stack: readonly StoredInfo[], options?: Abortable): Promise<readonly Part[]> => {
   const single = (layer: StoredInfo): Part => ({ index: layers.paths.index(layer.diffId), layers: [layer] })
+  // asks for no chain ID
+  if (await canStack(layers, stack)) return stack.map(single)
   const chainId = chainOf(layers, stack)
   const merged = async (count: number): Promise<Part> => ({
     index: join(mergedPath(layers.paths, await chainId(count)), 'index'),
@@ -67,6 +69,14 @@ const partsOf = async (layers: TarLayers, stack: readonly StoredInfo[], options?
   const job = (temporary: string): LayerJob => ({ kind: 'merge', folder, temporary, chainId: whole, layers: stack })
   await makeDerived(layers, mergedPath(layers.paths, whole), job, options)
   return [await merged(stack.length)]
+}
+
+/** Whether a stack is few layers that overlayfs can put over each other as they are. */
+const canStack = async (layers: TarLayers, stack: readonly StoredInfo[]): Promise<boolean> => {
+  if (stack.length > stackLimit || stack[0]?.alone !== true) return false
+  for (const [below, layer] of stack.entries())
+    if (below > 0 && !(await fitsOver(layers, layer, stack.slice(0, below)))) return false
+  return true
 }
 
 /**
