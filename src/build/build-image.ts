@@ -1,24 +1,28 @@
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { collect } from '../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../lib/errors.ts'
+import { KeyedMutex } from '../lib/keyed-mutex.ts'
 import type { Descriptor, Platform } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
-import type { ImageConfig } from '../oci/image-config.ts'
+import { platformOf } from '../oci/image-config.ts'
+import { servesPlatform } from '../oci/platform-match.ts'
+import { formatPlatform, normalizePlatform } from '../oci/platform.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { openStack } from '../layers/stack.ts'
 import { BuildCache } from './cache.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
+import { epochArgument, epochSource } from './epoch.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
 import { BuildHistory } from './explain/build-history.ts'
 import { buildIdentity } from './explain/build-identity.ts'
 import { scrubber } from './explain/secret-names.ts'
 import { executeCopy } from './execute/copy.ts'
-import { chainOf, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
+import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
 import { executeContext, executeImage, executeScratch } from './execute/sources.ts'
-import { exportImage } from './export-image.ts'
-import { createVertex, type ExecOp } from './graph.ts'
+import { exportImage, type ExportedImage } from './export-image.ts'
+import { createVertex, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { loadContext, type ContextSource, type DockerfileSource, type LoadedContext } from './load-context.ts'
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
@@ -27,6 +31,7 @@ import { Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
 import { StackTree } from './tree/stack-tree.ts'
 import type { Tree } from './tree/tree.ts'
+import { writeIndex } from './write-index.ts'
 
 export type { BuildEvent, OnBuildEvent } from './events.ts'
 
@@ -42,8 +47,8 @@ export interface BuildImageOptions extends Abortable {
   readonly target?: string
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
-  /** What the image is for. Default: what this machine is. */
-  readonly platform?: Platform
+  /** What the image is for; several make an index. Default: what this machine is. */
+  readonly platforms?: readonly Platform[]
   /** Does every step anew. */
   readonly noCache?: boolean
   /** Asks the registry for base images even where they are here. */
@@ -52,19 +57,25 @@ export interface BuildImageOptions extends Abortable {
   readonly network?: ExecOp['network']
   /** `name:address` lines for /etc/hosts of RUN steps. */
   readonly extraHosts?: readonly string[]
-  /** Seconds since 1970: no time in what is built is after it. Default: the build argument SOURCE_DATE_EPOCH, else no limit. */
-  readonly sourceDateEpoch?: number
+  /** `clock`: dates are those of the day, and files of RUN steps have the times that they have; by default see `BuildTimes`. */
+  readonly times?: 'clock'
   /** Most steps that work at once. Default 4. */
   readonly parallelism?: number
   readonly onEvent?: OnBuildEvent
 }
 
-export interface BuiltImage {
-  /** The manifest, in the content store; nothing names it yet. */
+export interface BuiltImage extends ExportedImage {
+  /** The manifest, or the index where there are several images, in the content store; nothing names it yet. */
   readonly descriptor: Descriptor
-  /** The image ID: the config's digest. */
+  /** The image ID of the image for this machine, or else the first one: its config's digest. */
   readonly imageId: Digest
-  readonly config: ImageConfig
+  /** The images one by one, in the order of the platforms. */
+  readonly images: readonly BuiltPlatform[]
+}
+
+/** The image for one platform. */
+export interface BuiltPlatform extends ExportedImage {
+  readonly platform: Platform
 }
 
 /**
@@ -101,6 +112,7 @@ class Build {
   readonly #scratch: Scratch
   readonly #around: Surroundings
   readonly #trees = new Map<string, Promise<Tree>>()
+  readonly #resolving = new KeyedMutex()
   readonly #owned = new AsyncDisposableStack()
 
   constructor(options: BuildImageOptions, services: BuildServices, scratch: Scratch, around: Surroundings) {
@@ -112,21 +124,42 @@ class Build {
 
   async run(): Promise<BuiltImage> {
     await using _owned = this.#owned
-    const { signal, onEvent } = this.#around
     const { loaded, dockerfile } = await this.#load()
-    const latest = epochOf(this.#options)
-    const state = await this.#plan(dockerfile, latest)
-    const result = await this.#solve(state, loaded, latest)
-    return await internalStep(onEvent, 'exporting to image', async (id) => {
-      onEvent({ kind: 'status', id, name: 'exporting layers', done: false })
-      const { descriptor, config, imageId } = await exportImage(state, result.layers, this.#services, {
-        signal,
-        ...(latest === undefined ? {} : { latest }),
-      })
-      onEvent({ kind: 'status', id, name: 'exporting layers', done: true })
-      onEvent({ kind: 'status', id, name: `writing image ${imageId}`, done: true })
-      return { descriptor, imageId, config }
-    })
+    const epoch = await this.#epoch(dockerfile, loaded)
+    const states = await this.#plan(dockerfile, epoch)
+    const files = states.map((state) => state.files)
+    const results = await this.#solve(files, loaded, this.#times(epoch))
+    return await internalStep(
+      this.#around.onEvent,
+      'exporting to image',
+      async (id) => await this.#export(id, states, results, epoch),
+    )
+  }
+
+  async #export(
+    id: string,
+    states: readonly StageState[],
+    results: readonly FilesResult[],
+    epoch: number | undefined,
+  ): Promise<BuiltImage> {
+    const { signal, onEvent } = this.#around
+    onEvent({ kind: 'status', id, name: 'exporting layers', done: false })
+    const images: BuiltPlatform[] = []
+    for (const [index, state] of states.entries()) {
+      const result = results[index]
+      if (result === undefined) continue
+      const image = await exportImage(state, result, this.#services, { signal, ...(epoch === undefined ? {} : { epoch }) })
+      images.push({ ...image, platform: platformOf(image.config) })
+    }
+    onEvent({ kind: 'status', id, name: 'exporting layers', done: true })
+    for (const { imageId } of images) onEvent({ kind: 'status', id, name: `writing image ${imageId}`, done: true })
+    const shown = images.find(({ platform }) => servesPlatform(this.#services.platform, platform)) ?? images[0]
+    if (shown === undefined) throw new GantryError('internal', 'NO_IMAGES', 'Cannot build: there is no platform to build for')
+    if (images.length === 1) return { ...shown, images }
+    const entries = images.map(({ descriptor, platform }) => ({ ...descriptor, platform }))
+    const descriptor = await writeIndex(this.#services.content, entries, { signal })
+    onEvent({ kind: 'status', id, name: `writing index ${descriptor.digest}`, done: true })
+    return { ...shown, descriptor, images }
   }
 
   async #load(): Promise<{ readonly loaded: LoadedContext; readonly dockerfile: Dockerfile }> {
@@ -147,10 +180,43 @@ class Build {
     return { loaded, dockerfile: parsed }
   }
 
-  #plan(dockerfile: Dockerfile, latest: number | undefined): Promise<StageState> {
-    const { target, buildArgs = {}, labels = {}, platform, network = 'default', extraHosts = [] } = this.#options
-    const buildArguments = latest === undefined ? buildArgs : { ...buildArgs, SOURCE_DATE_EPOCH: String(latest) }
-    return planBuild(dockerfile, {
+  /** SOURCE_DATE_EPOCH as a number; what a local folder's is, is not known (BuildKit docs/build-repro.md). */
+  async #epoch(dockerfile: Dockerfile, loaded: LoadedContext): Promise<number | undefined> {
+    const source = epochSource(this.#options.buildArgs ?? {}, dockerfile)
+    switch (source?.kind) {
+      case undefined:
+        return undefined
+      case 'number':
+        return source.seconds
+      case 'context':
+        return loaded.time
+      case 'stage': {
+        const states = await this.#plan(dockerfile, undefined, source.name)
+        const results = await this.#solve(
+          states.map((state) => state.files),
+          loaded,
+          { kind: 'sources' },
+          source.name,
+        )
+        return Math.max(...results.map((result) => result.time))
+      }
+    }
+  }
+
+  #times(epoch: number | undefined): BuildTimes {
+    if (epoch !== undefined) return { kind: 'fixed', epoch }
+    if (this.#options.times !== 'clock') return { kind: 'sources' }
+    return { kind: 'clock', now: Math.floor(this.#services.now().getTime() / 1000) }
+  }
+
+  /** The state that each platform ends in. */
+  async #plan(dockerfile: Dockerfile, epoch: number | undefined, target = this.#options.target): Promise<readonly StageState[]> {
+    const { buildArgs = {}, labels = {}, platforms = [], network = 'default', extraHosts = [] } = this.#options
+    const buildArguments =
+      Object.hasOwn(buildArgs, epochArgument) || epoch !== undefined
+        ? { ...buildArgs, [epochArgument]: epoch === undefined ? '' : String(epoch) }
+        : buildArgs
+    const options = {
       buildArguments,
       labels,
       network,
@@ -158,32 +224,43 @@ class Build {
       buildPlatform: this.#services.platform,
       signal: this.#around.signal,
       context: createVertex({ kind: 'context' }, [], { label: '[internal] load build context' }),
-      resolveImage: (reference, platform) => this.#resolve(reference, platform),
+      resolveImage: (reference: string, platform: Platform) => this.#resolve(reference, platform),
       ...(target === undefined ? {} : { target }),
-      ...(platform === undefined ? {} : { platform }),
-    })
+    }
+    const distinct = [...new Map(platforms.map((platform) => [formatPlatform(normalizePlatform(platform)), platform])).values()]
+    if (distinct.length === 0) return [await planBuild(dockerfile, options)]
+    const showPlatform = distinct.length > 1
+    return await Promise.all(distinct.map((platform) => planBuild(dockerfile, { ...options, platform, showPlatform })))
   }
 
   async #resolve(reference: string, platform: Platform): Promise<ResolvedImage> {
     const name = formatReference(withDefaultTag(parseReference(reference)))
     const { signal, onEvent } = this.#around
     const pull = this.#options.pull ?? false
-    return await internalStep(
-      onEvent,
-      `[internal] load metadata for ${name}`,
-      async () => await this.#services.resolveImage(name, { platform, pull, signal }),
+    const several = (this.#options.platforms ?? []).length > 1
+    const label = `[internal] load metadata for ${name}${several ? ` for ${formatPlatform(platform)}` : ''}`
+    // an image that is pulled for two platforms has one name
+    return await this.#resolving.run(
+      name,
+      async () =>
+        await internalStep(onEvent, label, async () => await this.#services.resolveImage(name, { platform, pull, signal })),
     )
   }
 
-  async #solve(state: StageState, loaded: LoadedContext, latest: number | undefined): Promise<FilesResult> {
+  async #solve(
+    vertices: readonly Vertex[],
+    loaded: LoadedContext,
+    times: BuildTimes,
+    target = this.#options.target,
+  ): Promise<readonly FilesResult[]> {
     const { noCache = false, parallelism = 4 } = this.#options
     const { stop } = this.#around
     let failure: { readonly error: unknown } | undefined
     const cache = new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
-    const history = await this.#history(cache)
+    const history = await this.#history(cache, target)
     const solver = new Solver({
       executors: this.#executors(loaded),
-      context: this.#executeContext(latest),
+      context: this.#executeContext(times),
       cache,
       history,
       noCache,
@@ -194,10 +271,12 @@ class Build {
       },
     })
     try {
-      const result = await solver.solve(state.files)
+      const results = await solver.solve(vertices)
       await history.save(this.#services.now().toISOString(), true)
-      if (result.kind === 'files') return result
-      throw new GantryError('internal', 'NO_FILES', 'Cannot build: the result is no file system')
+      return results.map((result) => {
+        if (result.kind === 'files') return result
+        throw new GantryError('internal', 'NO_FILES', 'Cannot build: the result is no file system')
+      })
     } catch (error) {
       // an explanation less is no reason to hide what failed
       await history.save(this.#services.now().toISOString(), false).catch(() => undefined)
@@ -205,11 +284,11 @@ class Build {
     }
   }
 
-  async #history(cache: BuildCache): Promise<BuildHistory> {
+  async #history(cache: BuildCache, target: string | undefined): Promise<BuildHistory> {
     const { noCache = false, buildArgs = {} } = this.#options
     return await BuildHistory.open({
       folder: cache.historyFolder,
-      identity: buildIdentity(this.#options, this.#services.platform),
+      identity: buildIdentity({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services.platform),
       noCache,
       filesOf: (layer) => cache.filesOf(layer),
       scrub: scrubber(buildArgs),
@@ -230,16 +309,14 @@ class Build {
     }
   }
 
-  #executeContext(latest: number | undefined): ExecuteContext {
-    const now = Math.floor(this.#services.now().getTime() / 1000)
+  #executeContext(times: BuildTimes): ExecuteContext {
     return {
+      times,
       services: this.#services,
       signal: this.#around.signal,
       onEvent: this.#around.onEvent,
       open: (result) => this.#open(result),
       scratch: () => this.#scratch.make(),
-      time: Math.min(now, latest ?? now),
-      latest: latest ?? Infinity,
     }
   }
 
@@ -278,15 +355,4 @@ const dockerfileSource = async (
     return { kind: inside ? 'context' : 'file', path: dockerfile }
   }
   return { kind: 'text', text: (await collect(dockerfile, dockerfileLimit, 'the Dockerfile')).toString('utf8') }
-}
-
-/** The limit on times: an option, or the build argument by which reproducible builds go by custom. */
-const epochOf = ({ sourceDateEpoch, buildArgs }: BuildImageOptions): number | undefined => {
-  if (sourceDateEpoch !== undefined) return sourceDateEpoch
-  const given = buildArgs?.['SOURCE_DATE_EPOCH']
-  if (given === undefined || given === '') return undefined
-  if (/^\d{1,12}$/.test(given)) return Number(given)
-  throw new GantryError('invalid_argument', 'EPOCH_INVALID', `Cannot build: invalid SOURCE_DATE_EPOCH: ${given}`, {
-    hint: 'give seconds since 1970',
-  })
 }

@@ -11,7 +11,9 @@ import { hashOf } from './graph.ts'
 /** What a step once made. */
 export interface CacheRecord {
   readonly layer: DiffId
-  /** When the layer was made, RFC 3339. */
+  /** The layer's date, seconds since 1970: how new what it was made of is. */
+  readonly time: number
+  /** When the layer was made here, RFC 3339. */
   readonly createdAt: string
   /** Everything that the step depended on: the key is its digest. Kept to say later why a step was not cached. */
   readonly inputs: unknown
@@ -137,8 +139,9 @@ const parseRecord = (text: string): CacheRecord | undefined => {
     return undefined
   }
   if (value === null || value.version !== 1 || typeof value.layer !== 'string' || !isDigest(value.layer)) return undefined
-  const { layer, createdAt = '', inputs, step = '' } = value
-  return Number.isNaN(Date.parse(createdAt)) ? undefined : { layer, createdAt, inputs, step }
+  const { layer, time, createdAt = '', inputs, step = '' } = value
+  if (time === undefined || !Number.isSafeInteger(time) || Number.isNaN(Date.parse(createdAt))) return undefined
+  return { layer, time, createdAt, inputs, step }
 }
 
 const parseFiles = (text: string): FileFacts | undefined => {

@@ -1,18 +1,21 @@
 import { createImage } from '../content/mutate.ts'
 import type { Abortable } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
+import { formatTime } from '../oci/creation-time.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { HistoryEntry, ImageConfig } from '../oci/image-config.ts'
 import { mediaTypes } from '../oci/media-type.ts'
 import { parseManifest } from '../oci/manifest.ts'
-import type { ResultLayer } from './execute/executor.ts'
+import type { FilesResult, ResultLayer } from './execute/executor.ts'
 import type { BuildServices } from './interfaces.ts'
 import type { StageState } from './plan/stage-state.ts'
 
 export interface ExportOptions extends Abortable {
-  /** Seconds since 1970 that no new time may be after (SOURCE_DATE_EPOCH). */
-  readonly latest?: number
+  /** Seconds since 1970: the date of all that is new (SOURCE_DATE_EPOCH); default: that of what it was made of. */
+  readonly epoch?: number
+  /** Of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 /** An image as it was written. */
@@ -28,19 +31,26 @@ export interface ExportedImage {
  * as a hard link where that works. The image can be used at once.
  */
 export const exportImage = async (
-  state: StageState,
-  layers: readonly ResultLayer[],
+  state: Pick<StageState, 'config' | 'history' | 'base' | 'author'>,
+  result: Pick<FilesResult, 'layers' | 'time'>,
   services: BuildServices,
   options: ExportOptions = {},
 ): Promise<ExportedImage> => {
-  const config = configOf(state, layers, options.latest)
+  const { layers } = result
+  const { annotations = {} } = options
+  const config = configOf(state, result, options.epoch)
   const written = []
   for (const { diffId, blob } of layers) {
     const descriptor = blob ?? (await layerBlob(diffId, services, options))
     written.push({ descriptor, diffId })
   }
   const signal = options.signal === undefined ? {} : { signal: options.signal }
-  const descriptor = await createImage(services.content, { config, layers: written, ...signal })
+  const descriptor = await createImage(services.content, {
+    config,
+    layers: written,
+    ...signal,
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+  })
   const imageId = parseManifest(services.content.read(descriptor)).config.digest
   return { descriptor, imageId, config }
 }
@@ -62,30 +72,34 @@ const layerBlob = async (
   return descriptor
 }
 
-const configOf = (state: StageState, layers: readonly ResultLayer[], latest: number | undefined): ImageConfig => {
-  const history = timedHistory(state, layers, latest)
-  const created = history.findLast((entry) => entry.created !== undefined)?.created
-  return {
-    ...state.base,
-    ...(created === undefined ? {} : { created }),
-    ...(state.author === undefined || state.author === '' ? {} : { author: state.author }),
-    config: state.config,
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
-    history,
-  }
-}
+const configOf = (
+  state: Parameters<typeof exportImage>[0],
+  { layers, time }: Parameters<typeof exportImage>[1],
+  epoch: number | undefined,
+): ImageConfig => ({
+  ...state.base,
+  created: formatTime(epoch ?? time),
+  ...(state.author === undefined || state.author === '' ? {} : { author: state.author }),
+  config: state.config,
+  rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
+  history: timedHistory(state.history, layers, epoch),
+})
 
 /**
  * History with times, as BuildKit gives them: a step's that of its layer; what changed only the config has the time of the layer
  * before it, or of the first one that was built where there is none.
  */
-const timedHistory = (state: StageState, layers: readonly ResultLayer[], latest: number | undefined): readonly HistoryEntry[] => {
+const timedHistory = (
+  history: StageState['history'],
+  layers: readonly ResultLayer[],
+  epoch: number | undefined,
+): readonly HistoryEntry[] => {
   let index = 0
-  const timed = state.history.map(({ entry, inherited }) => {
+  const timed = history.map(({ entry, inherited }) => {
     const layer = entry.empty_layer === true ? undefined : layers[index++]
-    const created = entry.created ?? layer?.createdAt
-    if (created === undefined) return entry
-    return { ...entry, created: inherited ? created : earlier(created, latest) }
+    const time = inherited ? undefined : (epoch ?? layer?.time)
+    const created = entry.created ?? (time === undefined ? undefined : formatTime(time))
+    return created === undefined ? entry : { ...entry, created }
   })
   if (index !== layers.length)
     throw new GantryError(
@@ -101,6 +115,3 @@ const timedHistory = (state: StageState, layers: readonly ResultLayer[], latest:
     return entry.created !== undefined || time === undefined ? entry : { ...entry, created: time }
   })
 }
-
-const earlier = (time: string, latest: number | undefined): string =>
-  latest !== undefined && Date.parse(time) > latest * 1000 ? new Date(latest * 1000).toISOString() : time

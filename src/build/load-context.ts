@@ -30,6 +30,8 @@ export type DockerfileSource =
 /** What a build begins with. */
 export interface LoadedContext {
   readonly dockerfile: { readonly name: string; readonly text: string }
+  /** Of the commit, the download or the newest file, seconds since 1970, where the context is not a folder of this machine. */
+  readonly time?: number
   /** Reads the rules of what is left out; the files are read when they are asked for. */
   readonly tree: () => Promise<Tree>
 }
@@ -100,7 +102,9 @@ const loadStream = async (
     .entries()
     .map(({ entry, body }) => ({ ...entry, ...(body === undefined ? {} : { open: () => body.open() }) }))
   const all = new MemoryTree(files)
+  const time = draft.newest()
   return {
+    ...(time === undefined ? {} : { time }),
     dockerfile: await readDockerfile(all, dockerfile),
     tree: async () =>
       withoutIgnored(

@@ -239,7 +239,7 @@ test('Two builds at once of the same run a step once', options, async () => {
 })
 
 test('RUN times are clamped to SOURCE_DATE_EPOCH', options, async () => {
-  const image = await builds.dockerfile('FROM busybox\nRUN touch /now', {}, { sourceDateEpoch: 5000 })
+  const image = await builds.dockerfile('FROM busybox\nRUN touch /now', {}, { buildArgs: { SOURCE_DATE_EPOCH: '5000' } })
   await builds.files(image, async (tree) => assert.equal((await tree.stat('now'))?.mtime.seconds, 5000))
 })
 

@@ -5,7 +5,16 @@ import { atSourceAsync } from './dockerfile/parse-dockerfile.ts'
 import { reportStep } from './events.ts'
 import type { BuildCache, CacheRecord } from './cache.ts'
 import type { BuildHistory } from './explain/build-history.ts'
-import type { ExecuteContext, Executor, Executors, FilesResult, Result, ResultLayer, Step } from './execute/executor.ts'
+import {
+  layerTime,
+  type ExecuteContext,
+  type Executor,
+  type Executors,
+  type FilesResult,
+  type Result,
+  type ResultLayer,
+  type Step,
+} from './execute/executor.ts'
 import type { Op, Vertex } from './graph.ts'
 
 export interface SolveOptions {
@@ -22,8 +31,10 @@ export interface SolveOptions {
   readonly onFailure: (error: unknown) => void
 }
 
+type MadeLayer = ResultLayer & { readonly time: number }
+
 interface StepResult {
-  readonly layer: ResultLayer
+  readonly layer: MadeLayer
   readonly cached: boolean
 }
 
@@ -41,11 +52,11 @@ export class Solver {
     this.#working = new Semaphore(options.parallelism)
   }
 
-  /** The result of a vertex. When something fails, all that is under way has ended before this rejects with the first error. */
-  async solve(vertex: Vertex): Promise<Result> {
-    this.#options.history.expect(inOrder(vertex))
+  /** The results of vertices. When something fails, all that is under way has ended before this rejects with the first error. */
+  async solve(vertices: readonly Vertex[]): Promise<readonly Result[]> {
+    this.#options.history.expect(inOrder(vertices))
     try {
-      return await this.#result(vertex)
+      return await Promise.all(vertices.map((vertex) => this.#result(vertex)))
     } finally {
       await Promise.allSettled(this.#results.values())
     }
@@ -88,7 +99,9 @@ export class Solver {
       async () => (source === undefined ? await work() : await atSourceAsync(source, work)),
       ({ cached }) => cached,
     )
-    return { kind: 'files', layers: [...step.base.layers, layer], prepare: (options) => step.base.prepare(options) }
+    const { base } = step
+    const time = Math.max(base.time, layer.time)
+    return { kind: 'files', layers: [...base.layers, layer], time, prepare: (options) => base.prepare(options) }
   }
 
   async #layer(vertex: Vertex, step: Step): Promise<StepResult> {
@@ -133,11 +146,15 @@ export class Solver {
     return { layer: layerOf(record), cached: true }
   }
 
-  async #make(vertex: Vertex, step: Step, missed: readonly object[]): Promise<ResultLayer> {
+  async #make(vertex: Vertex, step: Step, missed: readonly object[]): Promise<MadeLayer> {
     const { cache, context, history } = this.#options
     await step.base.prepare({ signal: context.signal })
-    const { diffId: layer } = await step.run()
-    const made = { layer, createdAt: new Date(context.services.now()).toISOString() }
+    const { diffId: layer, time } = await step.run()
+    const made = {
+      layer,
+      time: layerTime(step.base, time, context.times),
+      createdAt: context.services.now().toISOString(),
+    }
     const files = await step.files?.()
     if (files !== undefined) await cache.keepFiles(layer, files)
     for (const inputs of missed) await cache.keep({ ...made, inputs, step: history.shown(vertex.label) })
@@ -145,11 +162,12 @@ export class Solver {
   }
 }
 
-/** A vertex and all that it depends on, each once, inputs first. */
-const inOrder = (vertex: Vertex, seen = new Set<string>()): readonly Vertex[] => {
-  if (seen.has(vertex.digest)) return []
-  seen.add(vertex.digest)
-  return [...vertex.inputs.flatMap((input) => inOrder(input, seen)), vertex]
-}
+/** Vertices and all that they depend on, each once, inputs first. */
+const inOrder = (vertices: readonly Vertex[], seen = new Set<string>()): readonly Vertex[] =>
+  vertices.flatMap((vertex) => {
+    if (seen.has(vertex.digest)) return []
+    seen.add(vertex.digest)
+    return [...inOrder(vertex.inputs, seen), vertex]
+  })
 
-const layerOf = ({ layer, createdAt }: Pick<CacheRecord, 'layer' | 'createdAt'>): ResultLayer => ({ diffId: layer, createdAt })
+const layerOf = ({ layer, time }: Pick<CacheRecord, 'layer' | 'time'>): MadeLayer => ({ diffId: layer, time })

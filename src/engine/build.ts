@@ -4,6 +4,8 @@ import { readImage } from '../content/image.ts'
 import { isGantryError } from '../lib/errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
+import { platformOf } from '../oci/image-config.ts'
+import { servesPlatform } from '../oci/platform-match.ts'
 import { familiarName, familiarString, formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { runOnce } from '../runtime/run-once.ts'
 import type { Engine } from './engine.ts'
@@ -34,8 +36,7 @@ export const buildImage = async (engine: Engine, options: BuildOptions): Promise
   const tags = options.tags.map((tag) => withDefaultTag(parseReference(tag)))
   const store = await engine.content()
   await using _lease = await store.lease()
-  const { descriptor } = await build(options, await servicesOf(engine))
-  const id = (await readImage(store, descriptor)).manifest.config.digest
+  const { descriptor, imageId: id } = await build(options, await servicesOf(engine))
   const names = tags.length === 0 ? [descriptor.digest] : tags.map(formatReference)
   for (const name of names) await nameImage(store, name, descriptor)
   return { id, target: descriptor, tags: tags.map(familiarString) }
@@ -69,12 +70,15 @@ const baseImage = async (
   reference: string,
   { platform, pull, signal }: Parameters<BuildServices['resolveImage']>[1],
 ): Promise<Pick<Awaited<ReturnType<typeof findImage>>, 'image'>> => {
+  // an image for this machine is what is here; for another one, only what says that it is for that
+  const foreign = !servesPlatform(engine.options.platform, platform)
   const fetch = async (): Promise<Pick<Awaited<ReturnType<typeof pullImage>>, 'image'>> =>
     await pullImage(engine, reference, { platform, ...(signal === undefined ? {} : { signal }) })
   if (pull) return await fetch()
   try {
     const { target } = await findImage(engine, reference)
-    return { image: await readImage(await engine.content(), target, { platform, fallback: true }) }
+    const image = await readImage(await engine.content(), target, { platform, fallback: true })
+    return foreign && !servesPlatform(platform, platformOf(image.config)) ? await fetch() : { image }
   } catch (error) {
     if (!isGantryError(error, 'not_found')) throw error
     return await fetch()

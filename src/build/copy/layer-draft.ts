@@ -23,6 +23,8 @@ export interface DraftEntry {
   readonly sameAs?: DraftEntry
   /** What it is called where it comes from, for explanations. */
   readonly source?: string
+  /** A folder of the target, as it is there. */
+  readonly carried?: boolean
 }
 
 export interface FolderAttributes {
@@ -113,7 +115,7 @@ export class LayerDraft {
           'NO_PARENT',
           `Cannot put "${shownPath(path)}" into a layer: "${shownPath(parent)}" is not a folder`,
         )
-      this.#entries.set(parent, { entry: { ...found, path: parent } })
+      this.#entries.set(parent, { entry: { ...found, path: parent }, carried: true })
     }
   }
 
@@ -125,14 +127,18 @@ export class LayerDraft {
       .map(({ item }) => item)
   }
 
-  /** A digest of all that the layer will hold but times: the same for two layers that only differ in those. */
-  async digest(): Promise<string> {
+  /**
+   * A digest of all that the layer will hold but the times of what comes from elsewhere: the same for two layers that only differ in
+   * those. `carriedTimes`: whether those of the target's folders count.
+   */
+  async digest(carriedTimes = false): Promise<string> {
     const hash = createHash('sha256')
     for (const item of this.entries()) {
-      const { entry, body } = item
+      const { entry, body, carried } = item
       const link = this.#linkOf(item) ?? ''
+      const time = carriedTimes && carried === true ? `${entry.mtime.seconds}.${entry.mtime.nanoseconds}` : ''
       hash.update(
-        `${entry.path}\0${link}\0${this.#isOpaque(entry)}\0${entryFacts(entry)}\0${(await body?.digest()) ?? ''}\0\0`,
+        `${entry.path}\0${link}\0${time}\0${this.#isOpaque(entry)}\0${entryFacts(entry)}\0${(await body?.digest()) ?? ''}\0\0`,
         'latin1',
       )
     }
@@ -151,6 +157,17 @@ export class LayerDraft {
       ])
     }
     return Object.fromEntries(facts)
+  }
+
+  /** The time of the newest entry that the target does not have, rounded up to seconds since 1970; undefined if there is none. */
+  newest(): number | undefined {
+    let newest: number | undefined
+    for (const { entry, carried } of this.#entries.values()) {
+      if (carried === true) continue
+      const { seconds, nanoseconds } = entry.mtime
+      newest = Math.max(newest ?? 0, seconds + (nanoseconds > 0 ? 1 : 0))
+    }
+    return newest
   }
 
   /** The layer's tar entries. Times after `latest` (seconds) become that. */

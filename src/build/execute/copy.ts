@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { bytesAsText } from '../../layers/tree/byte-text.ts'
-import type { LayerInfo } from '../../layers/interfaces.ts'
 import { streamOf } from '../../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../../lib/errors.ts'
 import { writeTar } from '../../lib/tar/writer.ts'
@@ -18,7 +17,16 @@ import { hashOf } from '../graph.ts'
 import { MemoryTree } from '../tree/memory-tree.ts'
 import { nameOf, shownPath, type Tree } from '../tree/tree.ts'
 import { sourceDigest } from './content-digest.ts'
-import { chainOf, keyOf, type ExecuteContext, type Executor, type Result } from './executor.ts'
+import {
+  chainOf,
+  defaultTime,
+  keyOf,
+  latestCopied,
+  type ExecuteContext,
+  type Executor,
+  type Result,
+  type StepLayer,
+} from './executor.ts'
 import { filesInput, treeInput } from './inputs.ts'
 import { resolveOwner } from './owner.ts'
 
@@ -40,7 +48,7 @@ const contextName = (path: string): string => shownPath(path).slice(1)
 export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => {
   const { op } = vertex
   const base = filesInput(inputs)
-  const selected = lazy(() => selectAll(op, inputs, context))
+  const selected = lazy(() => selectAll(op, inputs, context, defaultTime(base, context.times)))
   const draft = lazy(async () => await draftOf(op, await selected(), await treeInput(inputs, 0, context), context))
   return {
     kind: 'step',
@@ -51,7 +59,7 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
         if (op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
         return keyOf({ ...quickInputs(op), onto: chainOf(base), sources: await sourceIds(op, inputs, selected) }, context)
       },
-      async () => await layerKey(draft, context),
+      async () => await layerKey(draft, context, op.from.some(({ kind }) => kind === 'inline') ? base.time : undefined),
     ],
     facts: keyOf(quickInputs(op), context),
     files: async () => await (await draft()).fileFacts(),
@@ -60,12 +68,23 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
 }
 
 /** Writes the layer of a draft into the layer store. */
-export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<LayerInfo> =>
-  await context.services.layers.create(batched(writeTar(draft.tar(context.latest))), { signal: context.signal })
+export const writeLayer = async (draft: LayerDraft, context: ExecuteContext): Promise<StepLayer> => {
+  const { layers } = context.services
+  const info = await layers.create(batched(writeTar(draft.tar(latestCopied(context.times)))), { signal: context.signal })
+  const time = draft.newest()
+  return { ...info, ...(time === undefined ? {} : { time }) }
+}
 
-/** A layer that will hold the same is the same, whatever made it. */
-export const layerKey = async (draft: () => Promise<LayerDraft>, context: ExecuteContext): Promise<StepFacts> =>
-  keyOf({ kind: 'layer', content: await (await draft()).digest() }, context)
+/** A layer that will hold the same is the same, whatever made it. `time`: of what has no time of its own, where there is such a thing. */
+export const layerKey = async (
+  draft: () => Promise<LayerDraft>,
+  context: ExecuteContext,
+  time: number | undefined,
+): Promise<StepFacts> => {
+  const dated = context.times.kind === 'sources'
+  const content = await (await draft()).digest(dated)
+  return keyOf({ kind: 'layer', content, ...(dated && time !== undefined ? { time } : {}) }, context)
+}
 
 /** Calls once, when it is first asked. */
 export const lazy = <T>(work: () => Promise<T>): (() => Promise<T>) => {
@@ -96,11 +115,16 @@ const sourceIds = async (
   return ids
 }
 
-const selectAll = async (op: CopyOp, inputs: readonly Result[], context: ExecuteContext): Promise<readonly Selected[]> => {
+const selectAll = async (
+  op: CopyOp,
+  inputs: readonly Result[],
+  context: ExecuteContext,
+  time: number,
+): Promise<readonly Selected[]> => {
   const all: Selected[] = []
   for (const from of op.from) {
     if (from.kind === 'inline') {
-      const tree = inlineTree(from.name, from.content, context.time)
+      const tree = inlineTree(from.name, from.content, time)
       all.push({ from, tree, sources: await selectSources(tree, '*'), sourceName: (path) => `<<${contextName(path)}` })
       continue
     }
@@ -113,7 +137,7 @@ const selectAll = async (op: CopyOp, inputs: readonly Result[], context: Execute
   return all
 }
 
-/** A heredoc's text as a file: 0644, of the time of the build. */
+/** A heredoc's text as a file: 0644. */
 const inlineTree = (name: string, content: string, time: number): MemoryTree => {
   const path = nameOf(bytesAsText(name))
   if (path === '' || path === '.' || path === '..')

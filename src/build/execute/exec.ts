@@ -9,7 +9,7 @@ import { isSecretName } from '../explain/secret-names.ts'
 import type { StepFacts } from '../explain/step-note.ts'
 import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
-import { chainOf, keyOf, type ExecuteContext, type Executor, type FilesResult } from './executor.ts'
+import { chainOf, keyOf, latestTime, type ExecuteContext, type Executor, type FilesResult } from './executor.ts'
 import { filesInput } from './inputs.ts'
 import { rootFileReader } from './owner.ts'
 
@@ -87,9 +87,7 @@ const runIn = async (
     throw beginFailed(error, op, services.platform.architecture)
   })
   if (status !== 0) throw stepFailed(op, status)
-  return await services.layers.create(diffUpper(upper, Number.isFinite(context.latest) ? { clampTime: context.latest } : {}), {
-    signal,
-  })
+  return await services.layers.create(diffUpper(upper, { clampTime: latestTime(base, context.times) }), { signal })
 }
 
 const folderIn = async (parent: string, name: string): Promise<string> => {

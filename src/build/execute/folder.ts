@@ -5,7 +5,7 @@ import { LayerDraft } from '../copy/layer-draft.ts'
 import type { FolderOp } from '../graph.ts'
 import type { Tree } from '../tree/tree.ts'
 import { layerKey, lazy, writeLayer } from './copy.ts'
-import { chainOf, keyOf, type Executor } from './executor.ts'
+import { chainOf, defaultTime, keyOf, type Executor } from './executor.ts'
 import { filesInput, treeInput } from './inputs.ts'
 import { resolveOwner } from './owner.ts'
 
@@ -17,13 +17,13 @@ export const executeFolder: Executor<FolderOp> = async ({ op }, inputs, context)
     const draft = new LayerDraft(target)
     const { path } = await draft.resolve(bytesAsText(op.path))
     const owner = op.user === '' ? { uid: 0, gid: 0 } : await ownerOrRoot(op.user, target)
-    await draft.makeFolders(path, { mode: 0o755, ...owner, mtime: { seconds: context.time, nanoseconds: 0 } })
+    await draft.makeFolders(path, { mode: 0o755, ...owner, mtime: { seconds: defaultTime(base, context.times), nanoseconds: 0 } })
     return draft
   })
   return {
     kind: 'step',
     base,
-    keys: [async () => keyOf({ ...op, onto: chainOf(base) }, context), async () => await layerKey(draft, context)],
+    keys: [async () => keyOf({ ...op, onto: chainOf(base) }, context), async () => await layerKey(draft, context, base.time)],
     facts: keyOf({ ...op }, context),
     files: async () => await (await draft()).fileFacts(),
     run: async () => await writeLayer(await draft(), context),

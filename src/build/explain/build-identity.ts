@@ -9,17 +9,17 @@ export interface IdentityOptions {
   readonly context?: unknown
   readonly dockerfile?: unknown
   readonly target?: string
-  readonly platform?: Platform
+  readonly platforms?: readonly Platform[]
 }
 
-/** Which build this is when it is done again: the folder, the Dockerfile, the target and the platform. */
+/** Which build this is when it is done again: the folder, the Dockerfile, the target and the platforms. */
 export const buildIdentity = (options: IdentityOptions, ownPlatform: Platform): BuildIdentity => {
-  const { context, dockerfile, target = '', platform = ownPlatform } = options
+  const { context, dockerfile, target = '', platforms = [] } = options
   return {
     ...(typeof context === 'string' ? { context: realPath(context) } : {}),
     dockerfile: typeof dockerfile === 'string' ? fileIn(context, dockerfile) : dockerfile === undefined ? '' : '-',
     target,
-    platform: formatPlatform(platform),
+    platform: (platforms.length === 0 ? [ownPlatform] : platforms).map(formatPlatform).join(','),
   }
 }
 

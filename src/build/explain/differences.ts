@@ -36,6 +36,7 @@ const unshown: Readonly<Record<string, string>> = {
   mounts: '--mount changed',
   unpack: '--unpack changed',
   platform: 'the platform changed',
+  times: 'what times files get changed',
   security: '--security changed',
 }
 

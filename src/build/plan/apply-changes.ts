@@ -45,6 +45,7 @@ export const applyChanges = async (
     sourceOf: () => Promise.resolve(context),
   }
   let state: StageState = {
+    stage: '0',
     files: createVertex({ kind: 'scratch' }, [], { label: 'FROM scratch' }),
     platform,
     config,

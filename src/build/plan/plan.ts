@@ -19,6 +19,8 @@ export interface PlanOptions extends Abortable {
   /** What the image is for; without it, what this machine is. */
   readonly platform?: Platform
   readonly buildPlatform: Platform
+  /** Whether labels of steps say which platform they are for: where there are several. */
+  readonly showPlatform?: boolean
   readonly network: ExecOp['network']
   readonly extraHosts: readonly string[]
   readonly context: Vertex<ContextOp>
@@ -115,7 +117,7 @@ class Planner {
   #baseOf(
     stage: Stage,
   ):
-    | { readonly kind: 'scratch' }
+    | { readonly kind: 'scratch'; readonly platform: Platform }
     | { readonly kind: 'stage'; readonly stage: Stage }
     | { readonly kind: 'image'; readonly reference: string; readonly platform: Platform } {
     const { from } = stage
@@ -127,7 +129,7 @@ class Planner {
       const platform = from.platform === undefined ? this.#targetPlatform : this.#platform(from.platform, word(from.platform))
       const base = stages.findLast((one) => one.index < stage.index && one.from.alias === reference.toLowerCase())
       if (base !== undefined) return { kind: 'stage', stage: base }
-      return reference === 'scratch' ? { kind: 'scratch' } : { kind: 'image', reference, platform }
+      return reference === 'scratch' ? { kind: 'scratch', platform } : { kind: 'image', reference, platform }
     })
   }
 
@@ -161,9 +163,11 @@ class Planner {
       ...stage.instructions.map((instruction) => ({ instruction, trigger: false })),
     ]
     const steps = instructions.filter(({ instruction }) => ['add', 'copy', 'run', 'workdir'].includes(instruction.kind)).length
-    const label = stepLabels(this.#nameOf(stage), steps + (begun === undefined ? 0 : 1))
-    let state = inherited === undefined ? this.#begin(stage, begun, label) : { ...inherited, cmdSet: false }
-    state = { ...state, config: withoutTriggers(state.config) }
+    const platform = (base.kind === 'stage' ? inherited?.platform : base.platform) ?? this.#targetPlatform
+    const name = [...this.#platformLabel(platform), this.#nameOf(stage)].filter((word) => word !== '').join(' ')
+    const label = stepLabels(name, steps + (begun === undefined ? 0 : 1))
+    let state = inherited ?? this.#begin(stage, begun, platform, label)
+    state = { ...state, cmdSet: false, config: withoutTriggers(state.config), stage: stage.from.alias ?? String(stage.index) }
     for (const { instruction, trigger } of instructions) {
       const context = this.#context(stage, trigger ? (text) => label(`ONBUILD ${text}`) : label)
       state = await atSourceAsync(instruction.range, () => applyInstruction(state, context, instruction))
@@ -171,8 +175,19 @@ class Planner {
     return state
   }
 
-  #begin(stage: Stage, base: ResolvedImage | undefined, label: (text: string) => string): StageState {
-    return base === undefined ? emptyState(this.#targetPlatform) : stateOfImage(base, label(`FROM ${base.name}`), stage.from)
+  #begin(stage: Stage, base: ResolvedImage | undefined, platform: Platform, label: (text: string) => string): StageState {
+    return base === undefined ? emptyState(platform) : stateOfImage(base, label(`FROM ${base.name}`), stage.from)
+  }
+
+  /** `linux/amd64`, or `linux/amd64->arm64` for a stage that works on this machine for another. */
+  #platformLabel(platform: Platform): readonly string[] {
+    if (this.#options.showPlatform !== true) return []
+    const target = this.#targetPlatform
+    const own = normalizePlatform(platform)
+    if (formatPlatform(own) === formatPlatform(target)) return [formatPlatform(target)]
+    const { os, architecture, variant } = target
+    const rest = [...(own.os === os ? [] : [os]), architecture, ...(variant === undefined ? [] : [variant])]
+    return [`${formatPlatform(own)}->${rest.join('/')}`]
   }
 
   #context(stage: Stage, label: (text: string) => string): StageContext {
@@ -214,6 +229,7 @@ const imageVertex = (base: ResolvedImage, label: string, { range }: Pick<Instruc
   createVertex({ kind: 'image', manifest: base.image.descriptor.digest }, [], { label, source: range, base })
 
 const emptyState = ({ os, architecture, variant }: Platform): StageState => ({
+  stage: '',
   files: createVertex({ kind: 'scratch' }, [], { label: 'FROM scratch' }),
   platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
   config: { Env: [defaultPath], WorkingDir: '/' },
@@ -232,6 +248,7 @@ const stateOfImage = (base: ResolvedImage, label: string, from: Stage['from']): 
   const missing = rootfs.diff_ids.length - history.filter((entry) => entry.empty_layer !== true).length
   const padding = Array.from({ length: Math.max(0, missing) }, () => ({ comment: 'buildkit.exporter.image.v0' }))
   return {
+    stage: '',
     files: imageVertex(base, label, from),
     platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
     config: { ...config, Env: withPath },

@@ -8,10 +8,14 @@ export interface PlannedHistory {
   readonly entry: HistoryEntry
   /** An entry of the base image, whose time stays. */
   readonly inherited: boolean
+  /** The stage that it is of: its name, or its number. */
+  readonly stage?: string
 }
 
 /** What a stage has come to after some of its instructions: its files as a vertex, the rest as data. */
 export interface StageState {
+  /** The stage's name, or its number. */
+  readonly stage: string
   readonly files: Vertex
   readonly platform: Platform
   /** The image's config as the instructions so far make it. */
@@ -36,7 +40,7 @@ export const withHistory = (state: StageState, createdBy: string, layer = false)
   ...state,
   history: [
     ...state.history,
-    { inherited: false, entry: { created_by: createdBy, comment, ...(layer ? {} : { empty_layer: true }) } },
+    { inherited: false, stage: state.stage, entry: { created_by: createdBy, comment, ...(layer ? {} : { empty_layer: true }) } },
   ],
 })
 

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { buildImage } from '../../engine/build.ts'
 import { GantryError } from '../../lib/errors.ts'
-import { parsePlatform } from '../../oci/platform.ts'
+import type { Platform } from '../../oci/descriptor.ts'
 import { showBuild, showFailedOutput } from '../build-events.ts'
 import { defineCommand, type CliContext } from '../command.ts'
+import { severalPlatforms } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 
@@ -19,7 +20,7 @@ export const command = defineCommand({
     label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
     network: { type: 'string', help: 'Network of RUN steps: default, host or none' },
     'no-cache': { type: 'boolean', help: 'Do every step anew' },
-    platform: { type: 'string', help: 'Platform of the image' },
+    platform: { type: 'list', help: 'Platforms of the image, with commas in between or one a flag' },
     progress: progressFlag,
     pull: { type: 'boolean', help: 'Ask the registry for newer base images' },
     quiet: { type: 'boolean', short: 'q', help: 'Print only the image ID' },
@@ -46,7 +47,7 @@ export const command = defineCommand({
     const result = await buildImage(context.engine, {
       context: path === '-' ? context.stdin : path,
       tags: flags.tag,
-      buildArgs: pairs(flags['build-arg'], context.environment),
+      buildArgs: { ...epoch(context.environment), ...pairs(flags['build-arg'], context.environment) },
       labels: pairs(flags.label, {}),
       extraHosts: flags['add-host'],
       noCache: flags['no-cache'] === true,
@@ -56,7 +57,7 @@ export const command = defineCommand({
       onEvent: quiet ? showFailedOutput((bytes) => context.stderr.write(bytes)) : showBuild((event) => progress.build(event)),
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
-      ...(flags.platform === undefined ? {} : { platform: parsePlatform(flags.platform, context.engine.options.platform) }),
+      platforms: buildPlatforms(context, flags.platform),
     })
     await progress.close()
     if (flags.iidfile !== undefined) await writeFile(flags.iidfile, result.id)
@@ -76,7 +77,7 @@ const explain = async (
     file,
     target,
     platform,
-  }: { readonly file: string | undefined; readonly target: string | undefined; readonly platform: string | undefined },
+  }: { readonly file: string | undefined; readonly target: string | undefined; readonly platform: readonly string[] },
 ): Promise<void> => {
   if (path === '-' || file === '-')
     throw new GantryError('invalid_argument', 'USAGE', 'invalid argument: only builds of folders are remembered')
@@ -85,9 +86,18 @@ const explain = async (
     context: path,
     ...(file === undefined ? {} : { dockerfile: file }),
     ...(target === undefined ? {} : { target }),
-    ...(platform === undefined ? {} : { platform: parsePlatform(platform, context.engine.options.platform) }),
+    platforms: buildPlatforms(context, platform),
   })
 }
+const buildPlatforms = (context: CliContext, texts: readonly string[]): readonly Platform[] => {
+  const platforms = severalPlatforms(context, texts)
+  if (platforms !== 'all') return platforms
+  throw new GantryError('invalid_argument', 'USAGE', 'cannot build for all platforms: name them')
+}
+
+/** Like buildx: the variable of the environment is the build argument. */
+const epoch = ({ SOURCE_DATE_EPOCH: value }: CliContext['environment']): Readonly<Record<string, string>> =>
+  value === undefined ? {} : { SOURCE_DATE_EPOCH: value }
 
 /** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
 const pairs = (
