@@ -26,6 +26,7 @@ import { createVertex, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { loadContext, type ContextSource, type DockerfileSource, type LoadedContext } from './load-context.ts'
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
+import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
 import { Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
@@ -57,6 +58,8 @@ export interface BuildImageOptions extends Abortable {
   readonly network?: ExecOp['network']
   /** `name:address` lines for /etc/hosts of RUN steps. */
   readonly extraHosts?: readonly string[]
+  /** What RUN steps get and may do. */
+  readonly run?: RunOptions
   /** `clock`: dates are those of the day, and files of RUN steps have the times that they have; by default see `BuildTimes`. */
   readonly times?: 'clock'
   /** Most steps that work at once. Default 4. */
@@ -211,7 +214,7 @@ class Build {
 
   /** The state that each platform ends in. */
   async #plan(dockerfile: Dockerfile, epoch: number | undefined, target = this.#options.target): Promise<readonly StageState[]> {
-    const { buildArgs = {}, labels = {}, platforms = [], network = 'default', extraHosts = [] } = this.#options
+    const { buildArgs = {}, labels = {}, platforms = [], network = 'default', extraHosts = [], run = {} } = this.#options
     const buildArguments =
       Object.hasOwn(buildArgs, epochArgument) || epoch !== undefined
         ? { ...buildArgs, [epochArgument]: epoch === undefined ? '' : String(epoch) }
@@ -221,6 +224,7 @@ class Build {
       labels,
       network,
       extraHosts,
+      run,
       buildPlatform: this.#services.platform,
       signal: this.#around.signal,
       context: createVertex({ kind: 'context' }, [], { label: '[internal] load build context' }),
@@ -315,6 +319,7 @@ class Build {
       services: this.#services,
       signal: this.#around.signal,
       onEvent: this.#around.onEvent,
+      run: this.#options.run ?? {},
       open: (result) => this.#open(result),
       scratch: () => this.#scratch.make(),
     }

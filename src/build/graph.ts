@@ -55,6 +55,38 @@ export interface FolderOp {
   readonly user: string
 }
 
+/** What a RUN step is given besides its root; `target` is an absolute path. `input` says which of the vertex's inputs the files are. */
+export type RunMount =
+  | { readonly kind: 'bind'; readonly target: string; readonly input: number; readonly path: string; readonly readOnly: boolean }
+  | {
+      readonly kind: 'cache'
+      readonly target: string
+      readonly id: string
+      readonly sharing: 'shared' | 'private' | 'locked'
+      /** What a new cache begins with. */
+      readonly input?: number
+      readonly path: string
+      /** Of a new cache. */
+      readonly attributes?: { readonly mode: number; readonly uid: number; readonly gid: number }
+      readonly readOnly: boolean
+    }
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly size: number; readonly readOnly: boolean }
+  | ({
+      readonly kind: 'secret'
+      readonly id: string
+      readonly required: boolean
+      /** Absent for a secret that is only given as a variable. */
+      readonly target?: string
+      readonly env?: string
+    } & FileAttributes)
+  | ({ readonly kind: 'ssh'; readonly id: string; readonly required: boolean; readonly target: string } & FileAttributes)
+
+interface FileAttributes {
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
+}
+
 /** RUN: the first input is the root file system. */
 export interface ExecOp {
   readonly kind: 'exec'
@@ -68,6 +100,12 @@ export interface ExecOp {
   readonly platform: Platform
   /** Scripts out of heredocs, mounted read-only. */
   readonly scripts: readonly { readonly path: string; readonly content: string }[]
+  readonly mounts: readonly RunMount[]
+  readonly security: 'sandbox' | 'insecure'
+  /** `name=soft:hard`. */
+  readonly ulimits: readonly string[]
+  /** Bytes of /dev/shm; 0 for the usual size. */
+  readonly shmSize: number
   /** Added to the environment, but no part of the step. */
   readonly proxy: readonly string[]
 }

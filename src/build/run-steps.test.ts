@@ -152,7 +152,7 @@ test('RUN has the network that it asks for', options, async () => {
   const { output } = await builds.dockerfile(
     'FROM busybox\nRUN --network=none cat /proc/net/dev\nRUN --network=host cat /etc/hosts',
     {},
-    { extraHosts: ['added:10.1.2.3'] },
+    { extraHosts: ['added:10.1.2.3'], run: { allow: ['network.host'] } },
   )
   assert.ok(!/eth0|ens/.test(output.slice(0, output.indexOf('localhost'))))
   assert.match(output, /10\.1\.2\.3\s+added/)

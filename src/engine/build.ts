@@ -14,6 +14,7 @@ import { nameImage } from './images/names.ts'
 import { pullImage } from './images/pull.ts'
 import { unpackImage } from './images/unpack.ts'
 
+export type { BuildAgent, BuildSecret, Entitlement, RunOptions } from '../build/run-options.ts'
 export type { BuildEvent }
 
 export interface BuildOptions extends Omit<BuildImageOptions, 'pull'> {

@@ -86,6 +86,9 @@ const make = (libc: Native, mount: Mount): void => {
         libc.mount('overlay', mount.target, 'overlay', mount.upper === undefined ? flags.MS_RDONLY : 0, options.join(','))
         return
       }
+      case 'tmpfs':
+        libc.mount('tmpfs', mount.target, 'tmpfs', flags.MS_NOSUID | flags.MS_NODEV, 'mode=0700')
+        return
       case 'bind':
         libc.mount(mount.source, mount.target, null, flags.MS_BIND | flags.MS_REC, null)
         if (mount.readOnly) libc.mount('none', mount.target, null, flags.MS_BIND | flags.MS_REMOUNT | flags.MS_RDONLY, null)

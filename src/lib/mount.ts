@@ -11,4 +11,6 @@ export type Mount =
       readonly work?: string
       readonly userXattr?: boolean
     }
+  /** An empty file system in memory, 0700. */
+  | { readonly kind: 'tmpfs'; readonly target: string }
   | { readonly kind: 'bind'; readonly target: string; readonly source: string; readonly readOnly: boolean }

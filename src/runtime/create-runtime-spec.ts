@@ -6,6 +6,7 @@ import { allDevices, defaultDeviceRules, hostDevices } from './devices.ts'
 import type { HostFacts } from './host-facts.ts'
 import type { ContainerSpec } from './interfaces.ts'
 import { containerMounts, maskedPaths, readonlyPaths } from './mounts.ts'
+import { resourceLimits } from './ulimits.ts'
 import type { RuntimeLinux, RuntimeProcess, RuntimeSpec } from './runtime-spec.ts'
 import { seccompProfile } from './seccomp.ts'
 import type { ContainerUser } from './user.ts'
@@ -43,7 +44,7 @@ export const createRuntimeSpec = (spec: ContainerSpec, options: RuntimeSpecOptio
     ...spec.env,
     spec.workingFolder,
     hostname,
-    ...spec.binds.flatMap((bind) => [bind.source, bind.target]),
+    ...[...spec.binds, ...(spec.mounts ?? [])].flatMap((mount) => [mount.source, mount.target]),
   ])
     if (text.includes('\0')) throw invalid(spec, `"${text}" holds a NUL byte`)
   if (!spec.workingFolder.startsWith('/'))
@@ -85,7 +86,7 @@ const containerProcess = (
     // execve(2) takes the rest from all users but root; saying so keeps what runs before it from having more
     capabilities:
       uid === 0 ? { bounding: capabilities, effective: capabilities, permitted: capabilities } : { bounding: capabilities },
-    rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1024, host.openFiles), hard: Math.min(524_288, host.openFiles) }],
+    rlimits: resourceLimits(spec.ulimits ?? [], host),
     noNewPrivileges: false,
     ...(host.apparmorProfile === undefined || spec.privileged === true ? {} : { apparmorProfile: host.apparmorProfile }),
     oomScoreAdj: Math.max(0, host.oomScoreAdj),

@@ -19,6 +19,12 @@ export interface ContainerSpec {
   readonly network: 'none' | 'host'
   readonly readOnlyRoot: boolean
   readonly binds: readonly BindMount[]
+  /** Further mounts, over those. */
+  readonly mounts?: readonly ContainerMount[]
+  /** `name=soft[:hard]`, names as in setrlimit(2) without RLIMIT_ and in lower case. */
+  readonly ulimits?: readonly string[]
+  /** Bytes of /dev/shm. Default 64 MiB. */
+  readonly shmSize?: number
   readonly labels?: Readonly<Record<string, string>>
   /** Lines for /etc/hosts besides the standard ones: `name:address`. */
   readonly extraHosts?: readonly string[]
@@ -33,6 +39,26 @@ export interface BindMount {
   readonly source: string
   readonly target: string
   readonly readOnly: boolean
+}
+
+/** What a RUN step mounts; `options` are those of mount(8). */
+export interface ContainerMount {
+  readonly kind: 'bind' | 'tmpfs'
+  /** Absolute; empty for a tmpfs. */
+  readonly source: string
+  /** Absolute, in the container. */
+  readonly target: string
+  readonly options: readonly string[]
+}
+
+/** A file that only the container sees: it lies in memory, in the container's own mount namespace, and can only be read. */
+export interface PrivateFile {
+  /** Absolute, in the container. */
+  readonly target: string
+  readonly bytes: Uint8Array
+  readonly mode: number
+  readonly uid: number
+  readonly gid: number
 }
 
 /** The streams of an attached container: Node streams of bytes. `stderr` is absent with a terminal. */
@@ -55,6 +81,9 @@ export interface RunOnceOptions extends Abortable {
   readonly root: RootFileSystem
   /** An existing empty folder for the bundle; the caller removes it. */
   readonly bundle: string
+  /** Variables that gantry writes nowhere but to memory. */
+  readonly privateEnv?: readonly string[]
+  readonly privateFiles?: readonly PrivateFile[]
   /** Reads the container's own /etc/passwd and /etc/group, before anything is mounted. */
   readonly readRootFile: ReadRootFile
   readonly onOutput: (stream: 'stdout' | 'stderr', chunk: Uint8Array) => void

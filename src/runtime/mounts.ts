@@ -29,14 +29,14 @@ const mount = (destination: string, type: string, source: string, options: strin
   options: options.split(','),
 })
 
-const standardMounts = (access: 'ro' | 'rw'): readonly RuntimeMount[] => [
+const standardMounts = (access: 'ro' | 'rw', shmSize = 67_108_864): readonly RuntimeMount[] => [
   mount('/proc', 'proc', 'proc', 'nosuid,noexec,nodev'),
   mount('/dev', 'tmpfs', 'tmpfs', 'nosuid,strictatime,mode=755,size=65536k'),
   mount('/dev/pts', 'devpts', 'devpts', 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5'),
   mount('/sys', 'sysfs', 'sysfs', `nosuid,noexec,nodev,${access}`),
   mount('/sys/fs/cgroup', 'cgroup', 'cgroup', `${access},nosuid,noexec,nodev`),
   mount('/dev/mqueue', 'mqueue', 'mqueue', 'nosuid,noexec,nodev'),
-  mount('/dev/shm', 'tmpfs', 'shm', 'nosuid,noexec,nodev,mode=1777,size=67108864'),
+  mount('/dev/shm', 'tmpfs', 'shm', `nosuid,noexec,nodev,mode=1777,size=${shmSize}`),
 ]
 
 const bind = (source: string, destination: string, readOnly: boolean): RuntimeMount =>
@@ -47,10 +47,18 @@ const bind = (source: string, destination: string, readOnly: boolean): RuntimeMo
  * Upper ones before what lies below them.
  */
 export const containerMounts = (
-  spec: Pick<ContainerSpec, 'id' | 'binds' | 'readOnlyRoot' | 'privileged'>,
+  spec: Pick<ContainerSpec, 'id' | 'binds' | 'mounts' | 'readOnlyRoot' | 'privileged' | 'shmSize'>,
   files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined,
 ): readonly RuntimeMount[] => {
-  const own = spec.binds.map((one) => bind(one.source, target(one, spec.id), one.readOnly))
+  const own = [
+    ...spec.binds.map((one) => bind(one.source, target(one, spec.id), one.readOnly)),
+    ...(spec.mounts ?? []).map((one) => ({
+      destination: one.target,
+      type: one.kind,
+      source: one.kind === 'tmpfs' ? 'tmpfs' : one.source,
+      options: one.options,
+    })),
+  ]
   const generated =
     files === undefined
       ? []
@@ -62,7 +70,7 @@ export const containerMounts = (
   const taken = new Set(own.map((one) => one.destination))
   // the host's whole /dev brings its own parts
   const replaced = (path: string): boolean => taken.has(path) || (taken.has('/dev') && path.startsWith('/dev/'))
-  const standard = [...standardMounts(spec.privileged === true ? 'rw' : 'ro'), ...generated].filter(
+  const standard = [...standardMounts(spec.privileged === true ? 'rw' : 'ro', spec.shmSize), ...generated].filter(
     (one) => !replaced(one.destination),
   )
   return [...standard, ...own.toSorted((a, b) => depth(a.destination) - depth(b.destination))]

@@ -11,6 +11,7 @@ import type { RuntimeTools } from './detect-runtime.ts'
 import type { RunOnceOptions } from './interfaces.ts'
 import { missingMountPoints, removeMountPoints, type MountPoints } from './mount-points.ts'
 import { runtimeArguments } from './monitor.ts'
+import { PrivateFolder } from './private-folder.ts'
 import { runtimeError } from './runtime-error.ts'
 
 /**
@@ -21,25 +22,36 @@ import { runtimeError } from './runtime-error.ts'
 export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions): Promise<number> => {
   const { spec, root, bundle, signal, readRootFile } = options
   throwIfAborted(signal)
-  const [{ mounts }] = await Promise.all([
-    writeBundle(bundle, { spec: { ...spec, terminal: false }, root: root.path, tools, readRootFile }),
+  const secret = await PrivateFolder.open(options)
+  const [runtimeSpec] = await Promise.all([
+    writeBundle(bundle, {
+      spec: { ...spec, terminal: false, mounts: [...(spec.mounts ?? []), ...secret.containerMounts] },
+      root: root.path,
+      tools,
+      readRootFile,
+    }),
     mkdir(tools.stateFolder, { recursive: true, mode: 0o700 }),
   ])
   throwIfAborted(signal)
   const place = { id: spec.id, folder: bundle }
   const log = join(bundle, 'runtime.log')
   let points: MountPoints = { missing: [], parents: [] }
-  const child = inMountNamespace(root.mounts, tools.runtime.kind === 'crun' ? tools.host.detach : [], () => {
-    points = missingMountPoints(
-      root.path,
-      mounts.map((mount) => mount.destination),
-    )
-    return spawn(tools.runtime.path, [...runtimeArguments(tools), '--log', log, 'run', '--bundle', bundle, spec.id], {
-      env: { PATH: tools.path },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    })
-  })
+  const child = inMountNamespace(
+    [...root.mounts, ...secret.mounts],
+    tools.runtime.kind === 'crun' ? tools.host.detach : [],
+    () => {
+      points = missingMountPoints(
+        root.path,
+        runtimeSpec.mounts.map((mount) => mount.destination),
+      )
+      const from = secret.write(runtimeSpec) ?? bundle
+      return spawn(tools.runtime.path, [...runtimeArguments(tools), '--log', log, 'run', '--bundle', from, spec.id], {
+        env: { PATH: tools.path },
+        stdio: ['ignore', 'pipe', 'pipe'],
+        detached: true,
+      })
+    },
+  )
   const ended = finished(child, options)
   let killed: Promise<void> | undefined
   const kill = (): void => {

@@ -2,16 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
-import type { LayerInfo } from '../../layers/interfaces.ts'
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
-import { isSecretName } from '../explain/secret-names.ts'
-import type { StepFacts } from '../explain/step-note.ts'
-import { hashOf, type ExecOp, type Vertex } from '../graph.ts'
+import type { ExecOp, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
-import { chainOf, keyOf, latestTime, type ExecuteContext, type Executor, type FilesResult } from './executor.ts'
+import { execKeys } from './exec-keys.ts'
+import { latestTime, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
 import { filesInput } from './inputs.ts'
 import { rootFileReader } from './owner.ts'
+import { prepareMounts } from './run-mounts.ts'
 
 /** RUN: a container over the layers so far; what it leaves in its upper folder is the new layer, be it empty. */
 export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => {
@@ -19,28 +18,12 @@ export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => 
   return {
     kind: 'step',
     base,
-    keys: [async () => keyOf({ ...stepInputs(vertex.op), onto: chainOf(base) }, context)],
-    facts: keyOf({ ...stepInputs(vertex.op), arguments: vertex.arguments ?? [] }, context),
-    run: async () => await runStep(vertex, base, context),
+    ...execKeys(vertex, inputs, context),
+    run: async () => await runStep(vertex, inputs, context),
   }
 }
 
-/** A variable as it is kept: of one that holds a secret by its name, only a digest. */
-const withoutSecret = (variable: string): string => {
-  const equals = variable.indexOf('=')
-  const name = variable.slice(0, Math.max(0, equals))
-  return isSecretName(name) ? `${name}=sha256:${hashOf(variable)}` : variable
-}
-
-/** What a RUN step depends on: proxies and addresses of hosts do not count, as in BuildKit. */
-const stepInputs = ({ proxy: _proxy, extraHosts, scripts, env, ...op }: ExecOp): StepFacts => ({
-  ...op,
-  env: env.map(withoutSecret),
-  extraHosts: extraHosts.map((one) => one.replace(/[:=].*$/, '')),
-  scripts: scripts.map(({ path, content }) => ({ path, content: hashOf(content) })),
-})
-
-const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: ExecuteContext): Promise<LayerInfo> => {
+const runStep = async (vertex: Vertex<ExecOp>, inputs: readonly Result[], context: ExecuteContext): Promise<StepLayer> => {
   const { services } = context
   if (services.run === undefined)
     throw new GantryError('unsupported', 'NO_RUNTIME', 'RUN needs Linux and an OCI runtime', {
@@ -48,7 +31,7 @@ const runStep = async (vertex: Vertex<ExecOp>, base: FilesResult, context: Execu
     })
   const folder = await context.scratch()
   try {
-    return await runIn(folder, services.run, vertex, base, context)
+    return await runIn(folder, services.run, vertex, inputs, context)
   } finally {
     // it may be large, and the build may go on for long
     await rm(folder, { recursive: true, force: true })
@@ -59,11 +42,12 @@ const runIn = async (
   folder: string,
   run: NonNullable<BuildServices['run']>,
   vertex: Vertex<ExecOp>,
-  base: FilesResult,
+  inputs: readonly Result[],
   context: ExecuteContext,
-): Promise<LayerInfo> => {
+): Promise<StepLayer> => {
   const { services, signal, onEvent } = context
   const { op } = vertex
+  const base = filesInput(inputs)
   const [upper, work, root, mountScratch, bundle] = await Promise.all(
     ['upper', 'work', 'root', 'mounts', 'bundle'].map((name) => folderIn(folder, name)),
   )
@@ -75,9 +59,13 @@ const runIn = async (
     base.layers.map((layer) => layer.diffId),
     { target: root, scratch: mountScratch, upper: { upper, work } },
   )
+  await using held = new AsyncDisposableStack()
+  const given = await prepareMounts(vertex, inputs, folder, context, held)
   const running = run({
-    spec: specOf(op, await writeScripts(op, folder)),
-    root: { mounts, path: root },
+    spec: { ...specOf(op, await writeScripts(op, folder)), mounts: given.container },
+    root: { mounts: [...mounts, ...given.mounts], path: root },
+    privateEnv: given.privateEnv,
+    privateFiles: given.privateFiles,
     bundle,
     signal,
     readRootFile: rootFileReader(await context.open(base)),
@@ -87,7 +75,16 @@ const runIn = async (
     throw beginFailed(error, op, services.platform.architecture)
   })
   if (status !== 0) throw stepFailed(op, status)
-  return await services.layers.create(diffUpper(upper, { clampTime: latestTime(base, context.times) }), { signal })
+  const time = timeOfMounts(op, inputs)
+  const clampTime = latestTime({ time: Math.max(base.time, time ?? base.time) }, context.times)
+  const layer = await services.layers.create(diffUpper(upper, { clampTime }), { signal })
+  return { ...layer, ...(time === undefined ? {} : { time }) }
+}
+
+/** Of the newest of what is mounted. */
+const timeOfMounts = ({ mounts }: ExecOp, inputs: readonly Result[]): number | undefined => {
+  const times = mounts.flatMap((mount) => (mount.kind === 'bind' ? filesInput(inputs, mount.input).time : []))
+  return times.length === 0 ? undefined : Math.max(...times)
 }
 
 const folderIn = async (parent: string, name: string): Promise<string> => {
@@ -109,6 +106,9 @@ const specOf = (op: ExecOp, binds: readonly BindMount[]): ContainerSpec => ({
   readOnlyRoot: false,
   binds,
   extraHosts: op.extraHosts,
+  privileged: op.security === 'insecure',
+  ulimits: op.ulimits,
+  ...(op.shmSize === 0 ? {} : { shmSize: op.shmSize }),
 })
 
 const writeScripts = async (op: ExecOp, folder: string): Promise<readonly BindMount[]> => {

@@ -8,6 +8,7 @@ import type { FileFacts } from '../explain/differences.ts'
 import type { StepFacts } from '../explain/step-note.ts'
 import type { Op, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
+import type { RunOptions } from '../run-options.ts'
 import type { Tree } from '../tree/tree.ts'
 
 /** One layer of a result. `blob` where it came with an image, `time` (seconds since 1970) where a step made it. */
@@ -61,6 +62,8 @@ export interface ExecuteContext {
   readonly services: BuildServices
   readonly signal: AbortSignal
   readonly onEvent: OnBuildEvent
+  /** What RUN steps get. */
+  readonly run: RunOptions
   /** The files of a result, to be read. Owned by the build. */
   open(result: FilesResult): Promise<Tree>
   /** A new folder that goes with the build. */

@@ -2,11 +2,11 @@ import { GantryError } from '../../lib/errors.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { ExecuteContext, FilesResult, Result } from './executor.ts'
 
-/** The file system that a step works on: its first input. */
-export const filesInput = (inputs: readonly Result[]): FilesResult => {
-  const [first] = inputs
-  if (first?.kind === 'files') return first
-  throw new GantryError('internal', 'INPUT_KIND', 'Cannot run the step: its first input is no file system')
+/** An input that is a file system; by default the one that a step works on, its first. */
+export const filesInput = (inputs: readonly Result[], index = 0): FilesResult => {
+  const input = inputs[index]
+  if (input?.kind === 'files') return input
+  throw new GantryError('internal', 'INPUT_KIND', `Cannot run the step: its input ${index} is no file system`)
 }
 
 /** The files of any input, to be read. */

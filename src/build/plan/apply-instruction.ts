@@ -26,7 +26,7 @@ export const applyInstruction = async (
     case 'copy':
       return await applyCopy(state, context, instruction)
     case 'run':
-      return applyRun(state, context, instruction)
+      return await applyRun(state, context, instruction)
     case 'workdir':
       return applyWorkdir(state, context, instruction)
     case 'arg':

@@ -2,7 +2,9 @@ import { posix } from 'node:path'
 import { GantryError } from '../../lib/errors.ts'
 import { heredocText, parseHeredocMark } from '../dockerfile/heredoc.ts'
 import type { CommandLine, RunInstruction } from '../dockerfile/instruction.ts'
-import { createVertex, type ExecOp } from '../graph.ts'
+import { createVertex, type ExecOp, type RunMount } from '../graph.ts'
+import { withVariable, type Variables } from './environment.ts'
+import { planMounts } from './plan-mounts.ts'
 import { stepText, type StageContext } from './stage-context.ts'
 import { withHistory, type StageState } from './stage-state.ts'
 
@@ -16,38 +18,59 @@ export const commandWords = (state: StageState, command: CommandLine): readonly 
 }
 
 /** RUN: one vertex, one layer. */
-export const applyRun = (state: StageState, context: StageContext, instruction: RunInstruction): StageState => {
-  check(instruction)
+export const applyRun = async (state: StageState, context: StageContext, instruction: RunInstruction): Promise<StageState> => {
+  checkAllowed(instruction, context)
   const { args, scripts } = withHeredocs(state, instruction)
   if (args.length === 0) throw new GantryError('invalid_argument', 'RUN_EMPTY', 'RUN requires a command')
   const summary = instruction.heredocs.length > 0 && isLoneHeredoc(instruction) ? ` (${firstLine(instruction)})` : ''
+  const { mounts, sources } = await planMounts(state, context, instruction)
   const op: ExecOp = {
     kind: 'exec',
     args,
-    env: [...state.variables].map(([name, value]) => `${name}=${value}`),
+    env: [...withAgent(state.variables, mounts)].map(([name, value]) => `${name}=${value}`),
     cwd: state.config.WorkingDir || '/',
     user: state.config.User ?? '',
     network: instruction.network === 'default' ? context.network : instruction.network,
     extraHosts: context.extraHosts,
     platform: state.platform,
     scripts,
+    mounts,
+    security: instruction.security,
+    ulimits: context.ulimits,
+    shmSize: context.shmSize,
     proxy: context.proxy,
   }
-  const files = createVertex(op, [state.files], {
-    label: context.label(stepText(state, context, instruction.text + summary, true)),
+  const files = createVertex(op, [state.files, ...sources], {
+    label: context.label(stepText(withMaskedSecrets(state, mounts), context, instruction.text + summary, true)),
     source: instruction.range,
     arguments: argumentNames(state),
   })
   return withHistory({ ...state, files }, `RUN ${[...declaredWords(state), ...args].join(' ')} # buildkit`, true)
 }
 
-const check = (instruction: RunInstruction): void => {
-  if (instruction.mounts.length > 0)
-    throw new GantryError('unsupported', 'RUN_MOUNT', 'RUN --mount is not supported yet', {
-      hint: 'COPY what the step needs, and remove in the same step what the image does not need',
-    })
-  if (instruction.security === 'insecure')
-    throw new GantryError('permission_denied', 'ENTITLEMENT', 'security.insecure is not allowed')
+/** What the sandbox keeps from steps is only for builds that were told to give it. */
+const checkAllowed = ({ network, security }: RunInstruction, { allow }: StageContext): void => {
+  const wanted = security === 'insecure' ? 'security.insecure' : network === 'host' ? 'network.host' : undefined
+  if (wanted === undefined || allow.has(wanted)) return
+  throw new GantryError('permission_denied', 'ENTITLEMENT', `${wanted} is not allowed`, {
+    hint: `build with --allow ${wanted} if you trust this Dockerfile`,
+  })
+}
+
+/** The agent's socket, unless the stage says where one is. */
+const withAgent = (variables: Variables, mounts: readonly RunMount[]): Variables => {
+  const agent = mounts.find((mount) => mount.kind === 'ssh')
+  return agent === undefined || variables.has('SSH_AUTH_SOCK')
+    ? variables
+    : withVariable(variables, 'SSH_AUTH_SOCK', agent.target)
+}
+
+/** As progress shows variables that hold secrets. */
+const withMaskedSecrets = (state: StageState, mounts: readonly RunMount[]): StageState => {
+  let { variables } = state
+  for (const mount of mounts)
+    if (mount.kind === 'secret' && mount.env !== undefined) variables = withVariable(variables, mount.env, '****')
+  return { ...state, variables }
 }
 
 const isLoneHeredoc = ({ command }: RunInstruction): boolean =>

@@ -3,10 +3,11 @@ import { GantryError } from '../../lib/errors.ts'
 import type { Platform } from '../../oci/descriptor.ts'
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.ts'
 import { expand } from '../dockerfile/expand.ts'
-import type { CopyInstruction, Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
+import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { atSource, atSourceAsync, parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { didYouMean } from '../dockerfile/suggest.ts'
 import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex } from '../graph.ts'
+import type { RunOptions } from '../run-options.ts'
 import { applyInstruction } from './apply-instruction.ts'
 import { globalArguments, lookupIn, platformArguments, proxyVariables, variablesOf, type Variables } from './environment.ts'
 import { stepLabels, type StageContext } from './stage-context.ts'
@@ -23,6 +24,7 @@ export interface PlanOptions extends Abortable {
   readonly showPlatform?: boolean
   readonly network: ExecOp['network']
   readonly extraHosts: readonly string[]
+  readonly run?: Pick<RunOptions, 'allow' | 'ulimits' | 'shmSize'>
   readonly context: Vertex<ContextOp>
   /** An image's config by its name as the Dockerfile writes it. */
   readonly resolveImage: (reference: string, platform: Platform) => Promise<ResolvedImage>
@@ -98,9 +100,10 @@ class Planner {
       if (base.kind === 'stage') this.#resolveAhead(base.stage, seen)
       else if (base.kind === 'image') this.#image(base.reference, base.platform).catch(() => undefined)
       for (const instruction of stage.instructions) {
-        if (instruction.kind !== 'copy' || instruction.from === undefined) continue
-        const from = this.#stageNamed(instruction.from)
-        if (from !== undefined && from.index < stage.index) this.#resolveAhead(from, seen)
+        for (const name of stagesNamedIn(instruction)) {
+          const from = this.#stageNamed(name)
+          if (from !== undefined && from.index < stage.index) this.#resolveAhead(from, seen)
+        }
       }
     } catch {
       // what is wrong is told when the stage is planned
@@ -191,7 +194,7 @@ class Planner {
   }
 
   #context(stage: Stage, label: (text: string) => string): StageContext {
-    const { buildArguments, network, extraHosts, context } = this.#options
+    const { buildArguments, network, extraHosts, context, run = {} } = this.#options
     return {
       escape: this.#dockerfile.escape,
       globalArguments: this.#globals,
@@ -199,14 +202,17 @@ class Planner {
       proxy: proxyVariables(buildArguments),
       network,
       extraHosts,
+      allow: new Set(run.allow),
+      ulimits: run.ulimits ?? [],
+      shmSize: run.shmSize ?? 0,
       context,
       label,
-      sourceOf: (instruction, from) => this.#sourceOf(stage, instruction, from),
+      sourceOf: (instruction, from, target) => this.#sourceOf(stage, instruction, from, target),
     }
   }
 
-  async #sourceOf(stage: Stage, instruction: CopyInstruction, from: string): Promise<Vertex> {
-    if (expand(from, () => undefined, { escape: this.#dockerfile.escape }).text !== from)
+  async #sourceOf(stage: Stage, instruction: Pick<Instruction, 'range'>, from: string, target?: string): Promise<Vertex> {
+    if (target === undefined && expand(from, () => undefined, { escape: this.#dockerfile.escape }).text !== from)
       throw invalid(
         'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
       )
@@ -214,7 +220,11 @@ class Planner {
     if (source !== undefined) {
       if (source.index === stage.index) throw invalid(`circular dependency detected on stage: ${this.#nameOf(stage)}`)
       if (source.index > stage.index)
-        throw invalid(`cannot copy from stage "${from}", it needs to be defined before current stage "${this.#nameOf(stage)}"`)
+        throw invalid(
+          target === undefined
+            ? `cannot copy from stage "${from}", it needs to be defined before current stage "${this.#nameOf(stage)}"`
+            : `cannot mount from stage "${from}" to "${target}", stage needs to be defined before current command`,
+        )
       return (await this.stage(source)).files
     }
     if (from === 'scratch') return createVertex({ kind: 'scratch' }, [], { label: 'scratch' })
@@ -224,6 +234,13 @@ class Planner {
 }
 
 const invalid = (reason: string): GantryError => new GantryError('invalid_argument', 'STAGE_INVALID', reason)
+
+/** What may be names of stages in an instruction. */
+const stagesNamedIn = (instruction: Instruction): readonly string[] => {
+  if (instruction.kind === 'copy') return instruction.from === undefined ? [] : [instruction.from]
+  if (instruction.kind !== 'run') return []
+  return instruction.mounts.flatMap((mount) => /(?:^|,)from=([^,"]+)/i.exec(mount)?.[1] ?? [])
+}
 
 const imageVertex = (base: ResolvedImage, label: string, { range }: Pick<Instruction, 'range'>): Vertex =>
   createVertex({ kind: 'image', manifest: base.image.descriptor.digest }, [], { label, source: range, base })

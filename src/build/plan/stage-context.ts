@@ -1,6 +1,7 @@
-import type { CopyInstruction } from '../dockerfile/instruction.ts'
+import type { Instruction } from '../dockerfile/instruction.ts'
 import { expand } from '../dockerfile/expand.ts'
 import type { ContextOp, ExecOp, Vertex } from '../graph.ts'
+import type { Entitlement } from '../run-options.ts'
 import { lookupIn, type Variables } from './environment.ts'
 import type { StageState } from './stage-state.ts'
 
@@ -15,8 +16,13 @@ export interface StageContext {
   readonly network: ExecOp['network']
   readonly extraHosts: readonly string[]
   readonly context: Vertex<ContextOp>
-  /** The files that `COPY --from` names. */
-  sourceOf(instruction: CopyInstruction, from: string): Promise<Vertex>
+  /** What steps may have that the sandbox keeps from them. */
+  readonly allow: ReadonlySet<Entitlement>
+  readonly ulimits: readonly string[]
+  /** Bytes; 0 for the usual size. */
+  readonly shmSize: number
+  /** The files that `COPY --from` names, or `RUN --mount=from=` at a target. */
+  sourceOf(instruction: Pick<Instruction, 'range'>, from: string, target?: string): Promise<Vertex>
   /** The label of the next step. */
   label(text: string): string
 }

@@ -7,6 +7,7 @@ import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
+import { runOptions, runStepFlags } from '../run-step-flags.ts'
 
 export const command = defineCommand({
   usage: 'build [OPTIONS] PATH | -',
@@ -26,6 +27,7 @@ export const command = defineCommand({
     quiet: { type: 'boolean', short: 'q', help: 'Print only the image ID' },
     tag: { type: 'list', short: 't', value: 'NAME[:TAG]', help: 'Name the image' },
     target: { type: 'string', help: 'Stop at this stage' },
+    ...runStepFlags,
     ...registryFlags,
   },
   arity: [1, 1],
@@ -53,6 +55,7 @@ export const command = defineCommand({
       noCache: flags['no-cache'] === true,
       pull: flags.pull === true,
       network: network(flags.network),
+      run: runOptions(flags, context.environment, (line) => context.warn(line)),
       signal: context.signal,
       onEvent: quiet ? showFailedOutput((bytes) => context.stderr.write(bytes)) : showBuild((event) => progress.build(event)),
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
