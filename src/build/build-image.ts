@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { collect } from '../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../lib/errors.ts'
@@ -22,7 +23,7 @@ import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type Fil
 import { executeFolder } from './execute/folder.ts'
 import { executeContext, executeImage, executeScratch } from './execute/sources.ts'
 import { exportImage, type ExportedImage } from './export-image.ts'
-import { createVertex, type ExecOp, type Vertex } from './graph.ts'
+import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { loadContext, type ContextSource, type DockerfileSource, type LoadedContext } from './load-context.ts'
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
@@ -30,6 +31,7 @@ import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
 import { Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
+import { KnownDigests } from './tree/known-digests.ts'
 import { StackTree } from './tree/stack-tree.ts'
 import type { Tree } from './tree/tree.ts'
 import { writeIndex } from './write-index.ts'
@@ -165,12 +167,21 @@ class Build {
     return { ...shown, descriptor, images }
   }
 
+  /** What is known of the files of a folder, to be kept for the next build however this one ends. */
+  #digestsOf(root: string): KnownDigests {
+    const { cacheFolder, now } = this.#services
+    const digests = KnownDigests.open(join(cacheFolder, 'contexts', hashOf(root)), now)
+    this.#owned.defer(async () => await digests.save())
+    return digests
+  }
+
   async #load(): Promise<{ readonly loaded: LoadedContext; readonly dockerfile: Dockerfile }> {
     const { signal, onEvent } = this.#around
     const { context, dockerfile } = this.#options
     const loaded = await internalStep(onEvent, '[internal] load build definition from Dockerfile', async (id) => {
       const loaded = await loadContext(contextSource(context), await dockerfileSource(dockerfile, context), this.#scratch, {
         signal,
+        digestsOf: (root) => this.#digestsOf(root),
       })
       const size = Buffer.byteLength(loaded.dockerfile.text)
       onEvent({ kind: 'status', id, name: 'transferring dockerfile', current: size, total: size, done: true })

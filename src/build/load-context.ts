@@ -11,6 +11,7 @@ import { textFromBytes } from '../layers/tree/byte-text.ts'
 import { parseIgnoreFile, PatternMatcher } from './ignore.ts'
 import type { Scratch } from './scratch.ts'
 import { FolderTree } from './tree/folder-tree.ts'
+import type { KnownDigests } from './tree/known-digests.ts'
 import { MemoryTree, type MemoryEntry } from './tree/memory-tree.ts'
 import { resolvePath } from './tree/resolve-path.ts'
 import { parentOf, type Tree } from './tree/tree.ts'
@@ -38,29 +39,37 @@ export interface LoadedContext {
 
 const dockerfileLimit = 16 * 1024 * 1024
 
+export interface LoadOptions extends Abortable {
+  /** What earlier builds know of the files of a folder. */
+  readonly digestsOf?: (root: string) => KnownDigests
+}
+
 /** Finds the Dockerfile and the context. `not_found` when there is no Dockerfile. */
 export const loadContext = async (
   source: ContextSource,
   dockerfile: DockerfileSource,
   scratch: Scratch,
-  options: Abortable = {},
+  options: LoadOptions = {},
 ): Promise<LoadedContext> => {
   switch (source.kind) {
     case 'none':
       return { dockerfile: await readDockerfile(new MemoryTree(), dockerfile), tree: async () => new MemoryTree() }
     case 'folder':
-      return await loadFolder(source.path, dockerfile)
+      return await loadFolder(source.path, dockerfile, options)
     case 'stream':
       return await loadStream(source.bytes, dockerfile, scratch, options)
   }
 }
 
-const loadFolder = async (path: string, dockerfile: DockerfileSource): Promise<LoadedContext> => {
+const loadFolder = async (path: string, dockerfile: DockerfileSource, { digestsOf }: LoadOptions): Promise<LoadedContext> => {
   const root = await contextFolder(path)
   const all = new FolderTree(root)
   return {
     dockerfile: await readDockerfile(all, dockerfile),
-    tree: async () => new FolderTree(root, { ignore: (await ignoreRules(all, dockerfile)).map(({ pattern }) => pattern) }),
+    tree: async () => {
+      const ignore = (await ignoreRules(all, dockerfile)).map(({ pattern }) => pattern)
+      return new FolderTree(root, { ignore, ...(digestsOf === undefined ? {} : { digests: digestsOf(root) }) })
+    },
   }
 }
 

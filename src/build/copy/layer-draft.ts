@@ -12,7 +12,7 @@ import { nameOf, parentOf, shownPath, type Tree, type TreeEntry } from '../tree/
 export interface Body {
   open(): ByteStream
   /** The sha256 of the bytes, in hex. */
-  digest(): Promise<string>
+  digest(): Promise<string> | string
 }
 
 /** An entry of the layer to be. */

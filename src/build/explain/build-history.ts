@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemCode } from '../../lib/errors.ts'
 import { writeFileAtomic } from '../../lib/files.ts'
-import type { Vertex } from '../graph.ts'
-import { hashOf } from '../graph.ts'
+import { forgetOldest } from '../forget-oldest.ts'
+import { hashOf, type Vertex } from '../graph.ts'
 import { describeDifferences, describeFiles, type FileFacts } from './differences.ts'
 import { formatLabel, parseLabel, readNote, type StepFacts, type StepNote } from './step-note.ts'
 
@@ -142,9 +142,8 @@ export class BuildHistory {
     const superseded = new Set([...this.#notes.keys()].map((digest) => this.#matched.get(digest)))
     const steps = complete ? noted : [...noted, ...this.#before.filter((note) => !superseded.has(note))]
     const record: BuildRecord = { at, identity, complete, steps: steps.toSorted((a, b) => a.line - b.line) }
-    await mkdir(folder, { recursive: true })
     await writeFileAtomic(pathOf(folder, identity), JSON.stringify(record), 0o600, false)
-    await forgetOldest(folder)
+    await forgetOldest(folder, mostBuilds)
   }
 
   #place(vertex: Vertex): Pick<StepNote, 'stage' | 'position' | 'text'> {
@@ -192,14 +191,4 @@ const describeImages = (before: StepFacts, now: StepFacts): readonly string[] =>
   const [from, to] = [before, now].map(({ manifest }) => String(manifest).slice(0, 'sha256:'.length + 12))
   if (old !== name) return [`base image ${old} → ${name}`]
   return from === to ? [] : [`base image ${name} moved from ${from} to ${to}`]
-}
-
-const forgetOldest = async (folder: string): Promise<void> => {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.json'))
-  if (names.length <= mostBuilds) return
-  const timed = await Promise.all(
-    names.map(async (name) => ({ name, time: (await stat(join(folder, name)).catch(() => undefined))?.mtimeMs ?? 0 })),
-  )
-  for (const { name } of timed.toSorted((a, b) => b.time - a.time).slice(mostBuilds))
-    await rm(join(folder, name), { force: true })
 }

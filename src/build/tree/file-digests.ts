@@ -10,9 +10,11 @@ export class FileDigests {
     this.#read = read
   }
 
-  async of(entry: TreeEntry): Promise<string> {
-    const known = this.#known.get(entry.path)
-    if (known !== undefined) return known
+  of(entry: TreeEntry): Promise<string> | string {
+    return this.#known.get(entry.path) ?? this.#compute(entry)
+  }
+
+  async #compute(entry: TreeEntry): Promise<string> {
     const hash = createHash('sha256')
     for await (const chunk of this.#read(entry)) hash.update(chunk)
     const digest = hash.digest('hex')

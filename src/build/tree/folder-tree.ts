@@ -10,18 +10,23 @@ import {
   readSync,
   type BigIntStats,
 } from 'node:fs'
+import { createHash, hash } from 'node:crypto'
 import type { ByteStream } from '../../lib/bytes.ts'
 import { textFromBytes } from '../../layers/tree/byte-text.ts'
 import { GantryError, messageOf, systemCode } from '../../lib/errors.ts'
 import { isAsciiText } from '../../lib/tar/text.ts'
 import { PatternMatcher, type MatchResult } from '../ignore.ts'
-import { FileDigests } from './file-digests.ts'
+import { fileState, type FileState, type KnownDigests } from './known-digests.ts'
 import { joinPath, parentOf, shownPath, type Tree, type TreeEntry } from './tree.ts'
 
 export interface FolderTreeOptions {
   /** Patterns of what is left out, as .dockerignore has them. */
   readonly ignore?: readonly string[]
+  /** Digests that earlier builds have computed; for those of this tree too. */
+  readonly digests?: KnownDigests
 }
+
+const unmatched: MatchResult = { matched: false, rule: undefined, info: [] }
 
 /** Files up to this size are read in one go. */
 const smallFile = 1024 * 1024
@@ -37,34 +42,40 @@ export class FolderTree implements Tree {
   readonly #lists = new Map<string, readonly TreeEntry[]>()
   readonly #entries = new Map<string, TreeEntry>()
   readonly #matches = new Map<string, MatchResult>()
-  readonly #digests = new FileDigests((entry) => this.read(entry))
-  /** When files last changed in any way, as listed: what is read later must be what was listed. */
-  readonly #changes = new Map<string, bigint>()
+  readonly #known: KnownDigests | undefined
+  readonly #digests = new Map<string, string>()
+  /** What files were as listed: what is read later must be that. */
+  readonly #states = new Map<string, FileState>()
 
   constructor(root: string, options: FolderTreeOptions = {}) {
     this.#root = root
     this.#matcher = new PatternMatcher(options.ignore ?? [])
+    this.#known = options.digests
   }
 
   async stat(path: string): Promise<TreeEntry | undefined> {
     if (path === '') return this.#lstat('')
-    await this.list(parentOf(path))
+    this.#list(parentOf(path))
     return this.#entries.get(path)
   }
 
   async list(path: string): Promise<readonly TreeEntry[]> {
+    return this.#list(path)
+  }
+
+  #list(path: string): readonly TreeEntry[] {
     const known = this.#lists.get(path)
     if (known !== undefined) return known
-    if (this.#lstat(path)?.kind !== 'folder') return []
+    if ((this.#entries.get(path) ?? this.#lstat(path))?.kind !== 'folder') return []
     const entries: TreeEntry[] = []
     for (const name of this.#names(path)) {
       const child = joinPath(path, name)
-      const match = this.#match(child)
+      const match = this.#matcher.empty ? unmatched : this.#match(child)
       if (match.matched && this.#matcher.coversAll(textFromBytes(child).text, match)) continue
       const entry = this.#lstat(child)
       if (entry === undefined) continue
       // an ignored folder is there if something in it is not ignored
-      if (match.matched && (entry.kind !== 'folder' || (await this.list(child)).length === 0)) continue
+      if (match.matched && (entry.kind !== 'folder' || this.#list(child).length === 0)) continue
       entries.push(entry)
       this.#entries.set(child, entry)
     }
@@ -87,8 +98,24 @@ export class FolderTree implements Tree {
     if (seen !== entry.size) throw changed(entry)
   }
 
-  async digest(entry: TreeEntry): Promise<string> {
-    return await this.#digests.of(entry)
+  digest(entry: TreeEntry): Promise<string> | string {
+    const { path } = entry
+    const state = this.#states.get(path)
+    const known = this.#digests.get(path) ?? (state === undefined ? undefined : this.#known?.get(path, state))
+    if (known !== undefined) return known
+    const settled = this.#known?.settled() ?? 0n
+    const keep = (digest: string): string => {
+      this.#digests.set(path, digest)
+      if (state !== undefined) this.#known?.set(path, state, digest, settled)
+      return digest
+    }
+    return entry.size <= smallFile ? keep(hash('sha256', readAll(this.#open(entry), entry), 'hex')) : this.#hash(entry).then(keep)
+  }
+
+  async #hash(entry: TreeEntry): Promise<string> {
+    const sum = createHash('sha256')
+    for await (const chunk of this.read(entry)) sum.update(chunk)
+    return sum.digest('hex')
   }
 
   #match(path: string): MatchResult {
@@ -121,7 +148,7 @@ export class FolderTree implements Tree {
     const stats = lstatSync(full, { bigint: true, throwIfNoEntry: false })
     const kind = stats === undefined ? undefined : kindOf(stats)
     if (stats === undefined || kind === undefined) return undefined
-    if (kind === 'file') this.#changes.set(path, stats.ctimeNs)
+    if (kind === 'file') this.#states.set(path, fileState(stats))
     return {
       path,
       kind,
@@ -145,7 +172,7 @@ export class FolderTree implements Tree {
       throw unreadable(entry.path, cause)
     }
     const stats = fstatSync(fd, { bigint: true })
-    if (stats.isFile() && Number(stats.size) === entry.size && stats.ctimeNs === this.#changes.get(entry.path)) return fd
+    if (stats.isFile() && fileState(stats) === this.#states.get(entry.path)) return fd
     closeSync(fd)
     throw changed(entry)
   }

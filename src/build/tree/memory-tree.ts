@@ -65,8 +65,8 @@ export class MemoryTree implements Tree {
     return entry.open?.() ?? streamOf()
   }
 
-  async digest(entry: MemoryEntry): Promise<string> {
-    return await this.#digests.of(entry)
+  digest(entry: MemoryEntry): Promise<string> | string {
+    return this.#digests.of(entry)
   }
 }
 

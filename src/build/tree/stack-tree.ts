@@ -34,8 +34,8 @@ export class StackTree implements Tree {
     return this.#stack.read(known)
   }
 
-  async digest(entry: TreeEntry): Promise<string> {
-    return await this.#digests.of(entry)
+  digest(entry: TreeEntry): Promise<string> | string {
+    return this.#digests.of(entry)
   }
 
   #entry(entry: StackEntry): TreeEntry {

@@ -32,8 +32,8 @@ export interface Tree {
   list(path: string): Promise<readonly TreeEntry[]>
   /** A file's bytes; throws if they are not `size` bytes. */
   read(entry: TreeEntry): ByteStream
-  /** The sha256 of a file's bytes, in hex; computed once. */
-  digest(entry: TreeEntry): Promise<string>
+  /** The sha256 of a file's bytes, in hex; computed once. At once where it is known or quick to know: thousands are asked for. */
+  digest(entry: TreeEntry): Promise<string> | string
 }
 
 /** The name of an entry within its folder; '' for the root. */
