@@ -62,6 +62,8 @@ test('buildImage() does not do again what it has done, and gives the same image'
     b: 'B',
     c: 'C',
   })
+  // a newer file before it makes WORKDIR a newer folder
+  for (const name of ['a', 'b', 'c']) await utimes(join(context, name), 2000, 2000)
   const first = await builds.build({ context })
   assert.deepEqual(
     first.steps,
@@ -81,6 +83,7 @@ test('buildImage() does not do again what it has done, and gives the same image'
     ['cached', 'done', 'cached', 'cached'],
   )
   await writeFile(join(context, 'b'), 'other')
+  await utimes(join(context, 'b'), past, past)
   const edited = await builds.build({ context })
   assert.deepEqual(
     edited.steps.map((step) => step.split(' ').at(-1)),
