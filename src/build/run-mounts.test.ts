@@ -268,3 +268,33 @@ test('limits of processes and of /dev/shm are those that were asked for', option
     /invalid ulimit type: files/,
   )
 })
+
+test('an SSH agent is forwarded into a step', options, async () => {
+  const { generateKeyPairSync } = await import('node:crypto')
+  const key = join(builds.root, 'key.pem')
+  await writeFile(key, generateKeyPairSync('ed25519').privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  const { output, config } = await builds.dockerfile(
+    `FROM busybox
+RUN --mount=type=ssh,required --mount=type=ssh,id=other,uid=500,mode=0600,target=/agent \\
+  echo $SSH_AUTH_SOCK; stat -c '%F %u %a' $SSH_AUTH_SOCK /agent
+RUN --mount=type=ssh,id=absent test -e $SSH_AUTH_SOCK || echo none`,
+    {},
+    {
+      run: {
+        ssh: [
+          { id: 'default', paths: [key] },
+          { id: 'other', paths: [key] },
+        ],
+      },
+    },
+  )
+  assert.equal(output, '/run/buildkit/ssh_agent.0\nsocket 0 600\nsocket 500 600\nnone\n')
+  assert.ok(!(await builds.listing({ config })).some((line) => /agent|buildkit/.test(line)))
+  const required = 'FROM busybox\nRUN --mount=type=ssh,required true'
+  await assert.rejects(builds.dockerfile(required), /line 2: no SSH key "default" forwarded from the client$/)
+  await assert.rejects(
+    builds.dockerfile(required, {}, { run: { ssh: [{ id: 'x', paths: [] }] } }),
+    /unset ssh forward key default$/,
+  )
+  await assert.rejects(builds.dockerfile('FROM busybox\nRUN --mount=type=ssh,source=/x true'), /ssh does not support source$/)
+})

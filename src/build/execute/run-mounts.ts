@@ -58,8 +58,11 @@ export const prepareMounts = async (
         if (env !== undefined) privateEnv.push(`${env}=${Buffer.from(bytes).toString('utf8')}`)
         break
       }
-      case 'ssh':
-        throw new GantryError('unsupported', 'RUN_SSH', 'RUN --mount=type=ssh is not supported yet')
+      case 'ssh': {
+        const agent = await agentMount(mount, join(folder, `mount-${index}`), context, held)
+        if (agent !== undefined) container.push(agent)
+        break
+      }
     }
   return { mounts, container, privateFiles, privateEnv }
 }
@@ -157,6 +160,27 @@ const tmpfsMount = ({ target, size, readOnly }: Of<'tmpfs'>): ContainerMount => 
   target,
   options: ['nosuid', ...(readOnly ? ['ro'] : []), ...(size === 0 ? [] : [`size=${size}`])],
 })
+
+/** A socket of the step's own, behind which the agent is. */
+const agentMount = async (
+  mount: Of<'ssh'>,
+  folder: string,
+  { run }: ExecuteContext,
+  held: AsyncDisposableStack,
+): Promise<ContainerMount | undefined> => {
+  const { id, required, target } = mount
+  const given = run.ssh?.findLast((one) => one.id === id)
+  if (given === undefined) {
+    if (!required) return undefined
+    const reason = (run.ssh ?? []).length === 0 ? `no SSH key "${id}" forwarded from the client` : `unset ssh forward key ${id}`
+    throw new GantryError('not_found', 'AGENT_NOT_FOUND', reason, { hint: `forward an agent with --ssh ${id}` })
+  }
+  const [{ openAgent }, { serveAgent }] = await Promise.all([import('../ssh/agent.ts'), import('../ssh/serve-agent.ts')])
+  const agent = await openAgent(given)
+  await mkdir(folder, { recursive: true })
+  const { path } = held.use(await serveAgent(agent, folder, mount))
+  return { kind: 'bind', source: path, target, options: ['rbind', 'rprivate'] }
+}
 
 /** As BuildKit's limit: 500 KB. */
 const secretLimit = 500 * 1024
