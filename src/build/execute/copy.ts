@@ -28,6 +28,7 @@ import {
   type StepLayer,
 } from './executor.ts'
 import { filesInput, treeInput } from './inputs.ts'
+import { layerViews } from './layer-views.ts'
 import { resolveOwner } from './owner.ts'
 
 /** Sources of one word of COPY, and the tree they are in. */
@@ -59,6 +60,7 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
         if (op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
         return keyOf({ ...quickInputs(op), onto: chainOf(base), sources: await sourceIds(op, inputs, selected) }, context)
       },
+      async () => await viewsKey(op, inputs, selected, context),
       async () => await layerKey(draft, context, op.from.some(({ kind }) => kind === 'inline') ? base.time : undefined),
     ],
     facts: keyOf(quickInputs(op), context),
@@ -113,6 +115,23 @@ const sourceIds = async (
     if (from.kind === 'input')
       for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
   return ids
+}
+
+/** Of other stages: which of their layers have a say in what is copied. */
+const viewsKey = async (
+  op: CopyOp,
+  inputs: readonly Result[],
+  selected: () => Promise<readonly Selected[]>,
+  context: ExecuteContext,
+): Promise<StepFacts | undefined> => {
+  const source = inputs[1]
+  if (source?.kind !== 'files' || op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
+  const sources: unknown[] = []
+  for (const { from, sources: found } of await selected())
+    if (from.kind === 'input')
+      for (const { name, entry } of found)
+        sources.push([name, entry.kind, entry.path, await layerViews(source, entry.path, context.services.layers)])
+  return keyOf({ ...quickInputs(op), onto: chainOf(filesInput(inputs)), views: sources }, context)
 }
 
 const selectAll = async (
