@@ -1,16 +1,19 @@
 import { buildImage as build, type BuildEvent, type BuildImageOptions } from '../build/build-image.ts'
 import type { BuildServices } from '../build/interfaces.ts'
 import { readImage } from '../content/image.ts'
-import { isGantryError } from '../lib/errors.ts'
+import type { ByteStream } from '../lib/bytes.ts'
+import { GantryError, isGantryError } from '../lib/errors.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { platformOf } from '../oci/image-config.ts'
 import { servesPlatform } from '../oci/platform-match.ts'
 import { familiarName, familiarString, formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { runOnce } from '../runtime/run-once.ts'
+import { buildMetadata } from './builds/metadata.ts'
+import type { BuildOutput } from './builds/output.ts'
+import { writeOutputs } from './builds/write-outputs.ts'
 import type { Engine } from './engine.ts'
 import { findImage } from './images/lookup.ts'
-import { nameImage } from './images/names.ts'
 import { pullImage } from './images/pull.ts'
 import { unpackImage } from './images/unpack.ts'
 
@@ -18,29 +21,71 @@ export type { BuildAgent, BuildSecret, Entitlement, RunOptions } from '../build/
 export type { BuildEvent }
 
 export interface BuildOptions extends Omit<BuildImageOptions, 'pull'> {
-  /** Names that the image gets. */
+  /** Names that images get, instead of those that outputs bring along. */
   readonly tags: readonly string[]
   /** Ask the registry for newer base images. */
   readonly pull: boolean
+  /** What is made; default: an image in the store. */
+  readonly outputs?: readonly BuildOutput[]
+  /** Takes what outputs write to standard output. */
+  readonly write?: (bytes: ByteStream) => Promise<void>
 }
 
 export interface BuildResult {
   /** The image ID. */
   readonly id: Digest
   readonly target: Descriptor
-  /** Familiar references. */
+  /** Familiar references; none if no image was made. */
   readonly tags: readonly string[]
+  /** Whether an image was made. */
+  readonly hasImage: boolean
+  /** As buildx' `--metadata-file` has it. */
+  readonly metadata: object
 }
 
 /** Builds an image from a Dockerfile and names it. It is usable at once; its layers are compressed when it leaves. */
 export const buildImage = async (engine: Engine, options: BuildOptions): Promise<BuildResult> => {
-  const tags = options.tags.map((tag) => withDefaultTag(parseReference(tag)))
+  const { tags, onEvent = () => undefined, signal } = options
+  const given = options.outputs ?? [{ kind: 'image', names: [], push: false, mediaTypes: 'oci', annotations: [] }]
+  const outputs = given.map((output) => withNames(output, tags))
+  checkNames(outputs)
   const store = await engine.content()
   await using _lease = await store.lease()
-  const { descriptor, imageId: id } = await build(options, await servicesOf(engine))
-  const names = tags.length === 0 ? [descriptor.digest] : tags.map(formatReference)
-  for (const name of names) await nameImage(store, name, descriptor)
-  return { id, target: descriptor, tags: tags.map(familiarString) }
+  const built = await build(options, await servicesOf(engine))
+  const written = await writeOutputs(engine, built, {
+    outputs,
+    onEvent,
+    write: options.write ?? noOutput,
+    attest: () => [],
+    ...(signal === undefined ? {} : { signal }),
+  })
+  return {
+    id: built.imageId,
+    target: written?.target ?? built.descriptor,
+    tags: written?.names.map((name) => familiarString(parseReference(name))) ?? [],
+    hasImage: written !== undefined,
+    metadata: buildMetadata(built, written),
+  }
+}
+
+/** An output with full references as its names. */
+const withNames = (output: BuildOutput, tags: readonly string[]): BuildOutput => {
+  if (!('names' in output)) return output
+  const names = tags.length === 0 ? output.names : tags
+  return { ...output, names: names.map((name) => formatReference(withDefaultTag(parseReference(name)))) }
+}
+
+/** Before anything is built: what is pushed needs a name. */
+const checkNames = (outputs: readonly BuildOutput[]): void => {
+  if (!outputs.some((output) => output.kind === 'image' && output.push && output.names.length === 0)) return
+  throw new GantryError('invalid_argument', 'NO_NAME', 'Cannot push: tag is needed when pushing to registry', {
+    hint: 'name the image: --tag NAME[:TAG]',
+  })
+}
+
+// oxlint-disable-next-line require-await
+const noOutput = async (): Promise<void> => {
+  throw new GantryError('invalid_argument', 'NO_OUTPUT', 'Cannot write to standard output: there is none')
 }
 
 const servicesOf = async (engine: Engine): Promise<BuildServices> => {

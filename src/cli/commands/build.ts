@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { buildImage } from '../../engine/build.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Platform } from '../../oci/descriptor.ts'
+import { outputFlags, readOutputFlags, toStandardOutput, writeResultFiles } from '../build-outputs.ts'
 import { showBuild, showFailedOutput } from '../build-events.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
@@ -17,7 +17,6 @@ export const command = defineCommand({
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
     explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
     file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
-    iidfile: { type: 'string', value: 'FILE', help: 'Write the image ID to a file' },
     label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
     network: { type: 'string', help: 'Network of RUN steps: default, host or none' },
     'no-cache': { type: 'boolean', help: 'Do every step anew' },
@@ -27,6 +26,7 @@ export const command = defineCommand({
     quiet: { type: 'boolean', short: 'q', help: 'Print only the image ID' },
     tag: { type: 'list', short: 't', value: 'NAME[:TAG]', help: 'Name the image' },
     target: { type: 'string', help: 'Stop at this stage' },
+    ...outputFlags,
     ...runStepFlags,
     ...registryFlags,
   },
@@ -34,6 +34,8 @@ export const command = defineCommand({
   examples: [
     'gantry build -t hello:1 .',
     'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .',
+    'gantry build --platform linux/amd64,linux/arm64 -t registry.example.com/hello:1 --push .',
+    'gantry build --target bin -o out .',
     'gantry build --explain .',
   ],
   async run(context, [path = ''], flags) {
@@ -44,6 +46,7 @@ export const command = defineCommand({
         'invalid argument: cannot use stdin for both build context and dockerfile',
       )
     if (flags.explain === true) return await explain(context, path, flags)
+    const making = readOutputFlags(context, flags)
     const quiet = flags.quiet === true
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await buildImage(context.engine, {
@@ -61,11 +64,14 @@ export const command = defineCommand({
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
       platforms: buildPlatforms(context, flags.platform),
+      ...making,
     })
     await progress.close()
-    if (flags.iidfile !== undefined) await writeFile(flags.iidfile, result.id)
+    await writeResultFiles(flags, result)
+    // what is written there is no text
+    if (making.outputs.some(toStandardOutput)) return
     if (quiet) context.print(result.id)
-    else {
+    else if (result.hasImage) {
       context.print(`Successfully built ${result.id.slice(7, 19)}`)
       for (const tag of result.tags) context.print(`Successfully tagged ${tag}`)
     }
@@ -92,6 +98,7 @@ const explain = async (
     platforms: buildPlatforms(context, platform),
   })
 }
+
 const buildPlatforms = (context: CliContext, texts: readonly string[]): readonly Platform[] => {
   const platforms = severalPlatforms(context, texts)
   if (platforms !== 'all') return platforms

@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../../lib/files.ts'
 import { lock } from '../../lib/lock.ts'
 import type { Descriptor } from '../../oci/descriptor.ts'
 import { digestHex, isDigest, type DiffId } from '../../oci/digest.ts'
-import { isNonDistributable, layerCompression, mediaTypes, type Compression } from '../../oci/media-type.ts'
+import { isIndexType, isNonDistributable, layerCompression, mediaTypes, type Compression } from '../../oci/media-type.ts'
 import type { Engine } from '../engine.ts'
 
 /** How the layers of an image are to be compressed when it leaves. */
@@ -26,7 +26,8 @@ export interface CompressionOptions {
 /**
  * What is built here stays uncompressed until it leaves. This gives the image layers that are compressed: same config, so same image
  * ID, a new manifest. A layer that was compressed once is not compressed again. All names of the old manifest move to the new one,
- * unless it was asked for something else than every tool can read. Answers the target as it is when there is nothing to do.
+ * unless it was asked for something else than every tool can read. Answers the target as it is when there is nothing to do. An index
+ * is compressed image by image, as far as they are here.
  */
 export const compressImage = async (
   engine: Engine,
@@ -34,27 +35,51 @@ export const compressImage = async (
   image: Image,
   options: Abortable & CompressionOptions = {},
 ): Promise<Descriptor> => {
-  const { compression = 'gzip', forceCompression: force = false } = options
-  if (!image.layers.some((layer) => isToChange(layer, compression, force))) return target
   const store = await engine.content()
-  await using pool = createDeflatePool()
-  const task: Task = { store, records: engine.path('compressed'), pool, compression, ...options }
-  const layers = await mapConcurrent(image.layers, 2, async (layer) =>
-    isToChange(layer, compression, force) ? await changeLayer(task, layer) : layer.blob,
-  )
-  const { config, annotations, mediaType } = image.manifest
-  const compressed = await createManifest(store, {
-    config,
-    layers,
-    // Docker's types have no name for zstd
-    mediaTypes: mediaType === mediaTypes.dockerManifest && compression !== 'zstd' && annotations === undefined ? 'docker' : 'oci',
-    ...(annotations === undefined ? {} : { annotations }),
-  })
-  if (target.digest !== image.descriptor.digest || compression !== 'gzip' || force) return compressed
+  const compressed = isIndexType(target.mediaType)
+    ? await (await import('./compress-index.ts')).compressIndex(engine, store, target, options)
+    : await compressManifest(engine, image, options)
+  if (compressed === undefined) return target
+  if ((options.compression ?? 'gzip') !== 'gzip' || options.forceCompression === true) return compressed
   for (const named of await store.names())
     if (named.descriptor.digest === target.digest && named.name !== undefined)
       await store.retag(named.name, target.digest, compressed)
   return compressed
+}
+
+/** A manifest of the image with its layers compressed; undefined if they are already. */
+export const compressManifest = async (
+  engine: Engine,
+  image: Image,
+  options: Abortable & CompressionOptions,
+): Promise<Descriptor | undefined> => {
+  const layers = await compressLayers(engine, image, options)
+  if (layers === undefined) return undefined
+  const { config, annotations, mediaType } = image.manifest
+  const zstd = layers.some((layer) => layerCompression(layer.mediaType) === 'zstd')
+  return await createManifest(await engine.content(), {
+    config,
+    layers,
+    // Docker's types have no name for zstd
+    mediaTypes: mediaType === mediaTypes.dockerManifest && !zstd && annotations === undefined ? 'docker' : 'oci',
+    ...(annotations === undefined ? {} : { annotations }),
+  })
+}
+
+/** The layers of an image, compressed; undefined if there is nothing to do. */
+export const compressLayers = async (
+  engine: Engine,
+  image: Pick<Image, 'layers'>,
+  options: Abortable & CompressionOptions,
+): Promise<readonly Descriptor[] | undefined> => {
+  const { compression = 'gzip', forceCompression: force = false } = options
+  if (!image.layers.some((layer) => isToChange(layer, compression, force))) return undefined
+  const store = await engine.content()
+  await using pool = createDeflatePool()
+  const task: Task = { store, records: engine.path('compressed'), pool, compression, ...options }
+  return await mapConcurrent(image.layers, 2, async (layer) =>
+    isToChange(layer, compression, force) ? await changeLayer(task, layer) : layer.blob,
+  )
 }
 
 /** Blobs of unknown types, and layers that only their owners may hand out, are never touched. */
