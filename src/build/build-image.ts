@@ -29,7 +29,7 @@ import { loadContext, type ContextSource, type DockerfileSource, type LoadedCont
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
 import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
-import { Scratch } from './scratch.ts'
+import { containerPrefix, Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
 import { KnownDigests } from './tree/known-digests.ts'
 import { StackTree } from './tree/stack-tree.ts'
@@ -94,7 +94,10 @@ export const buildImage = async (options: BuildImageOptions, services: BuildServ
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
   throwIfAborted(signal)
   await using _lease = await services.content.lease()
-  await using scratch = await Scratch.open(services.scratchFolder)
+  await using scratch = await Scratch.open(
+    services.scratchFolder,
+    async (name) => await services.killSteps?.(containerPrefix(name)),
+  )
   try {
     return await new Build(options, services, scratch, { stop, signal, onEvent }).run()
   } catch (error) {

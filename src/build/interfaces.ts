@@ -20,6 +20,8 @@ export interface BuildServices {
   ) => Promise<ResolvedImage>
   /** Runs a RUN step; answers its exit status. Absent where containers cannot run. */
   readonly run?: (options: RunOnceOptions & { readonly readRootFile: ReadRootFile }) => Promise<number>
+  /** Kills the containers whose ids begin so: those that a killed build left running. */
+  readonly killSteps?: (prefix: string) => Promise<void>
   /** Cache records, shared by all builds on the root; made where it is missing. */
   readonly cacheFolder: string
   /** For what lasts no longer than the build; made where it is missing. On a file system that overlayfs can write to. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { tryLock, type FileLock } from '../lib/lock.ts'
 
 const prefix = 'build-'
@@ -19,9 +19,10 @@ export class Scratch implements AsyncDisposable {
     this.#lock = lock
   }
 
-  static async open(parent: string): Promise<Scratch> {
+  /** `onAbandoned` is told the name of each folder that a killed build left, before that is removed. */
+  static async open(parent: string, onAbandoned: (name: string) => Promise<void> = async () => undefined): Promise<Scratch> {
     await mkdir(parent, { recursive: true, mode: 0o700 })
-    await sweep(parent)
+    await sweep(parent, onAbandoned)
     for (;;) {
       const folder = join(parent, prefix + randomBytes(8).toString('hex'))
       const held = await tryLock(`${folder}.lock`)
@@ -45,12 +46,19 @@ export class Scratch implements AsyncDisposable {
   }
 }
 
-const sweep = async (parent: string): Promise<void> => {
+/** What the ids of the containers begin with that run in a build's folder of that name. */
+export const containerPrefix = (name: string): string => `gantry-${name}-`
+
+/** The id of the container that runs in a folder that a build's `make` has made. */
+export const containerId = (folder: string): string => containerPrefix(basename(dirname(folder))) + basename(folder)
+
+const sweep = async (parent: string, onAbandoned: (name: string) => Promise<void>): Promise<void> => {
   for (const name of await readdir(parent)) {
     if (!name.startsWith(prefix) || !name.endsWith('.lock')) continue
     const path = join(parent, name)
     await using free = await tryLock(path)
     if (free === undefined) continue
+    await onAbandoned(name.slice(0, -'.lock'.length))
     await rm(path.slice(0, -'.lock'.length), { recursive: true, force: true })
     await rm(path, { force: true })
   }

@@ -11,7 +11,7 @@ import { openStack } from '../layers/stack.ts'
 import { collect } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
 import { detectRuntime } from '../runtime/detect-runtime.ts'
-import { runOnce } from '../runtime/run-once.ts'
+import { StepRunner } from '../runtime/step-runner.ts'
 import { buildImage, type BuildEvent, type BuildImageOptions, type BuiltImage } from './build-image.ts'
 import type { BuildServices } from './interfaces.ts'
 import { StackTree } from './tree/stack-tree.ts'
@@ -52,13 +52,15 @@ export class TestBuilds implements AsyncDisposable {
   readonly layers: LayerStore
   readonly content: DiskStore
   readonly services: BuildServices
+  readonly #steps: StepRunner
   #contexts = 0
 
-  private constructor(root: string, layers: LayerStore, content: DiskStore, services: BuildServices) {
+  private constructor(root: string, layers: LayerStore, content: DiskStore, services: BuildServices, steps: StepRunner) {
     this.root = root
     this.layers = layers
     this.content = content
     this.services = services
+    this.#steps = steps
   }
 
   static async open(driver?: 'erofs' | 'folder'): Promise<TestBuilds> {
@@ -67,6 +69,7 @@ export class TestBuilds implements AsyncDisposable {
     const content = await openDiskStore({ folder: join(root, 'content') })
     const tools = async (): ReturnType<typeof detectRuntime> =>
       await detectRuntime({ path: '/usr/bin:/usr/sbin:/bin:/sbin', stateFolder: join(root, 'state') })
+    const steps = new StepRunner(tools)
     const services: BuildServices = {
       layers,
       content,
@@ -74,14 +77,14 @@ export class TestBuilds implements AsyncDisposable {
       scratchFolder: join(root, 'tmp'),
       now: () => new Date(),
       platform: { os: 'linux', architecture: 'amd64' },
-      run: async (options) => await runOnce(await tools(), options),
+      run: async (options) => await steps.run(options),
       resolveImage: async (reference, { platform }) => {
         const target = await content.resolve(reference)
         const image = await readImage(content, target, { platform, fallback: true })
         return { image, name: `${reference}@${image.descriptor.digest}`, prepare: async () => undefined }
       },
     }
-    return new TestBuilds(root, layers, content, services)
+    return new TestBuilds(root, layers, content, services, steps)
   }
 
   /** A new folder with these files. */
@@ -183,6 +186,7 @@ export class TestBuilds implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#steps[Symbol.asyncDispose]()
     await rm(this.root, { recursive: true, force: true })
   }
 }

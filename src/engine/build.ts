@@ -8,7 +8,7 @@ import type { Digest } from '../oci/digest.ts'
 import { platformOf } from '../oci/image-config.ts'
 import { servesPlatform } from '../oci/platform-match.ts'
 import { familiarName, familiarString, formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
-import { runOnce } from '../runtime/run-once.ts'
+import { StepRunner } from '../runtime/step-runner.ts'
 import { buildMetadata } from './builds/metadata.ts'
 import type { BuildOutput } from './builds/output.ts'
 import { writeOutputs } from './builds/write-outputs.ts'
@@ -51,7 +51,8 @@ export const buildImage = async (engine: Engine, options: BuildOptions): Promise
   checkNames(outputs)
   const store = await engine.content()
   await using _lease = await store.lease()
-  const built = await build(options, await servicesOf(engine))
+  await using steps = new StepRunner(engine.runtime)
+  const built = await build(options, await servicesOf(engine, steps))
   const written = await writeOutputs(engine, built, {
     outputs,
     onEvent,
@@ -88,7 +89,7 @@ const noOutput = async (): Promise<void> => {
   throw new GantryError('invalid_argument', 'NO_OUTPUT', 'Cannot write to standard output: there is none')
 }
 
-const servicesOf = async (engine: Engine): Promise<BuildServices> => {
+const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServices> => {
   const [layers, content] = await Promise.all([engine.layers(), engine.content()])
   return {
     layers,
@@ -102,7 +103,8 @@ const servicesOf = async (engine: Engine): Promise<BuildServices> => {
         prepare: async (abortable) => await unpackImage(layers, content, image, abortable),
       }
     },
-    run: async (options) => await runOnce(await engine.runtime(), options),
+    run: async (options) => await steps.run(options),
+    killSteps: async (prefix) => await steps.killAll(prefix),
     cacheFolder: engine.path('build-cache'),
     scratchFolder: engine.path('tmp'),
     now: engine.options.now,

@@ -13,13 +13,15 @@ import { missingMountPoints, removeMountPoints, type MountPoints } from './mount
 import { runtimeArguments } from './monitor.ts'
 import { PrivateFolder } from './private-folder.ts'
 import { runtimeError } from './runtime-error.ts'
+import type { Watchdog } from './watchdog.ts'
 
 /**
  * Runs a container to its end without a monitor, and says its exit status (128+n for a signal). Its output arrives while it runs;
  * stdin is empty. When the signal aborts, the container is killed with all that runs in it, and the promise rejects (`canceled`).
- * The mount points that the runtime makes do not stay in the root file system. Errors as `createContainer` has them.
+ * The mount points that the runtime makes do not stay in the root file system. Errors as `createContainer` has them. The watchdog ends
+ * the container if this process dies.
  */
-export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions): Promise<number> => {
+export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions, watchdog?: Watchdog): Promise<number> => {
   const { spec, root, bundle, signal, readRootFile } = options
   throwIfAborted(signal)
   const secret = await PrivateFolder.open(options)
@@ -52,6 +54,7 @@ export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions): Pro
       })
     },
   )
+  if (child.pid !== undefined) watchdog?.watch(spec.id, child.pid)
   const ended = finished(child, options)
   let killed: Promise<void> | undefined
   const kill = (): void => {
@@ -67,6 +70,7 @@ export const runOnce = async (tools: RuntimeTools, options: RunOnceOptions): Pro
   } finally {
     signal?.removeEventListener('abort', kill)
     await killed
+    watchdog?.release(spec.id)
     removeMountPoints(root, points)
   }
 }

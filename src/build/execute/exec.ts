@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
@@ -6,6 +5,7 @@ import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
 import type { ExecOp, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
+import { containerId } from '../scratch.ts'
 import { execKeys } from './exec-keys.ts'
 import { latestTime, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
 import { filesInput } from './inputs.ts'
@@ -62,7 +62,7 @@ const runIn = async (
   await using held = new AsyncDisposableStack()
   const given = await prepareMounts(vertex, inputs, folder, context, held)
   const running = run({
-    spec: { ...specOf(op, await writeScripts(op, folder)), mounts: given.container },
+    spec: { ...specOf(op, folder, await writeScripts(op, folder)), mounts: given.container },
     root: { mounts: [...mounts, ...given.mounts], path: root },
     privateEnv: given.privateEnv,
     privateFiles: given.privateFiles,
@@ -93,8 +93,8 @@ const folderIn = async (parent: string, name: string): Promise<string> => {
   return path
 }
 
-const specOf = (op: ExecOp, binds: readonly BindMount[]): ContainerSpec => ({
-  id: `gantry-build-${randomBytes(8).toString('hex')}`,
+const specOf = (op: ExecOp, folder: string, binds: readonly BindMount[]): ContainerSpec => ({
+  id: containerId(folder),
   hostname: 'buildkitsandbox',
   args: op.args,
   env: [...op.env, ...op.proxy],
