@@ -8,6 +8,7 @@ import { collect, streamOf } from '../lib/bytes.ts'
 import { isGantryError } from '../lib/errors.ts'
 import { parseManifest } from '../oci/manifest.ts'
 import { mediaTypes } from '../oci/media-type.ts'
+import type { BuildEvent } from './build-image.ts'
 import { cachedLayerIds } from './cache.ts'
 import type { SourceDetail } from './dockerfile/source.ts'
 import { TestBuilds } from './test-builds.ts'
@@ -369,9 +370,32 @@ test('buildImage() refuses what it cannot read', async () => {
 test('buildImage() warns of what docker warns of', async () => {
   const { events } = await builds.dockerfile('# syntax=example.com/frontend\nFROM scratch\nLABEL a=b \\\n\n  c=d')
   assert.deepEqual(
-    events.flatMap((event) => (event.kind === 'warning' ? [event.message.split(' ').slice(0, 3).join(' ')] : [])),
-    ['Empty continuation lines', 'the frontend "example.com/frontend"'],
+    events.flatMap((event) =>
+      event.kind === 'warning'
+        ? [event.message.split(' ').slice(0, 3).join(' ')]
+        : event.kind === 'lint'
+          ? [`${event.warning.rule} ${event.warning.range.start}`]
+          : [],
+    ),
+    ['NoEmptyContinuation 5', 'the frontend "example.com/frontend"'],
   )
+})
+
+test('buildImage() refuses a file that breaks a rule where the file says so, before any step', async () => {
+  await assert.rejects(
+    builds.dockerfile('# check=error=true\nFROM scratch as x\nCOPY missing /'),
+    (error: Error & { events: readonly BuildEvent[] }) => {
+      assert.match(error.message, /^lint violation found for rules: FromAsCasing$/)
+      assert.equal(error.events.filter(({ kind }) => kind === 'lint').length, 1)
+      return true
+    },
+  )
+  const { events } = await builds.dockerfile(
+    'FROM scratch as x\nLABEL a=b',
+    {},
+    { buildArgs: { BUILDKIT_DOCKERFILE_CHECK: 'skip=all' } },
+  )
+  assert.ok(!events.some(({ kind }) => kind === 'lint'))
 })
 
 test('buildImage() leaves nothing behind when it is aborted', async () => {

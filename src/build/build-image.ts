@@ -25,6 +25,7 @@ import { executeContext, executeImage, executeScratch } from './execute/sources.
 import { exportImage, type ExportedImage } from './export-image.ts'
 import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
+import { DockerfileLint } from './lint/dockerfile-lint.ts'
 import { loadContext, type ContextSource, type DockerfileSource, type LoadedContext } from './load-context.ts'
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
 import type { RunOptions } from './run-options.ts'
@@ -122,8 +123,14 @@ class Build {
   readonly #trees = new Map<string, Promise<Tree>>()
   readonly #resolving = new KeyedMutex()
   readonly #owned = new AsyncDisposableStack()
+  readonly #lint: DockerfileLint
 
   constructor(options: BuildImageOptions, services: BuildServices, scratch: Scratch, around: Surroundings) {
+    const { buildArgs = {} } = options
+    this.#lint = new DockerfileLint({
+      buildArguments: buildArgs,
+      onWarning: (warning) => around.onEvent({ kind: 'lint', warning }),
+    })
     this.#options = options
     this.#services = services
     this.#scratch = scratch
@@ -134,7 +141,8 @@ class Build {
     await using _owned = this.#owned
     const { loaded, dockerfile } = await this.#load()
     const epoch = await this.#epoch(dockerfile, loaded)
-    const states = await this.#plan(dockerfile, epoch)
+    const states = await this.#plan(dockerfile, epoch, this.#options.target, this.#lint)
+    this.#lint.end()
     const files = states.map((state) => state.files)
     const results = await this.#solve(files, loaded, this.#times(epoch))
     return await internalStep(
@@ -190,8 +198,8 @@ class Build {
       onEvent({ kind: 'status', id, name: 'transferring dockerfile', current: size, total: size, done: true })
       return loaded
     })
-    const parsed = parseDockerfile(loaded.dockerfile.text, loaded.dockerfile.name)
-    for (const { message, range } of parsed.warnings) onEvent({ kind: 'warning', message, source: range })
+    const parsed = parseDockerfile(loaded.dockerfile.text, loaded.dockerfile.name, this.#lint)
+    this.#lint.ignore(await loaded.ignored())
     if (parsed.syntax !== undefined && !/^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?$/.test(parsed.syntax))
       onEvent({ kind: 'warning', message: `the frontend "${parsed.syntax}" is not used: gantry reads the Dockerfile itself` })
     return { loaded, dockerfile: parsed }
@@ -226,8 +234,13 @@ class Build {
     return { kind: 'clock', now: Math.floor(this.#services.now().getTime() / 1000) }
   }
 
-  /** The state that each platform ends in. */
-  async #plan(dockerfile: Dockerfile, epoch: number | undefined, target = this.#options.target): Promise<readonly StageState[]> {
+  /** The state that each platform ends in; what is wrong for one is said once. */
+  async #plan(
+    dockerfile: Dockerfile,
+    epoch: number | undefined,
+    target = this.#options.target,
+    lint?: DockerfileLint,
+  ): Promise<readonly StageState[]> {
     const { buildArgs = {}, labels = {}, platforms = [], network = 'default', extraHosts = [], run = {} } = this.#options
     const buildArguments =
       Object.hasOwn(buildArgs, epochArgument) || epoch !== undefined
@@ -246,9 +259,14 @@ class Build {
       ...(target === undefined ? {} : { target }),
     }
     const distinct = [...new Map(platforms.map((platform) => [formatPlatform(normalizePlatform(platform)), platform])).values()]
-    if (distinct.length === 0) return [await planBuild(dockerfile, options)]
+    const linted = lint === undefined ? {} : { lint }
+    if (distinct.length === 0) return [await planBuild(dockerfile, { ...options, ...linted })]
     const showPlatform = distinct.length > 1
-    return await Promise.all(distinct.map((platform) => planBuild(dockerfile, { ...options, platform, showPlatform })))
+    return await Promise.all(
+      distinct.map((platform, index) =>
+        planBuild(dockerfile, { ...options, platform, showPlatform, ...(index === 0 ? linted : {}) }),
+      ),
+    )
   }
 
   async #resolve(reference: string, platform: Platform): Promise<ResolvedImage> {
@@ -355,7 +373,7 @@ class Build {
   }
 }
 
-const contextSource = (context: string | ByteStream | undefined): ContextSource =>
+export const contextSource = (context: string | ByteStream | undefined): ContextSource =>
   context === undefined
     ? { kind: 'none' }
     : typeof context === 'string'
@@ -364,7 +382,7 @@ const contextSource = (context: string | ByteStream | undefined): ContextSource 
 
 const dockerfileLimit = 16 * 1024 * 1024
 
-const dockerfileSource = async (
+export const dockerfileSource = async (
   dockerfile: BuildImageOptions['dockerfile'],
   context: BuildImageOptions['context'],
 ): Promise<DockerfileSource> => {

@@ -1,5 +1,6 @@
 import { isGantryError } from '../lib/errors.ts'
 import type { SourceRange } from './dockerfile/source.ts'
+import type { LintWarning } from './lint/linter.ts'
 
 /**
  * What a build reports. `id` tells steps apart: a vertex's digest, or a name for what is no vertex; `label` is what users read:
@@ -28,6 +29,8 @@ export type BuildEvent =
   /** Why a step that was known is done again, each reason in a few words. */
   | { readonly kind: 'explained'; readonly id: string; readonly reasons: readonly string[] }
   | { readonly kind: 'warning'; readonly message: string; readonly source?: SourceRange }
+  /** A place in the Dockerfile that breaks a rule. */
+  | { readonly kind: 'lint'; readonly warning: LintWarning }
 
 export type OnBuildEvent = (event: BuildEvent) => void
 

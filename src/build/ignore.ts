@@ -10,6 +10,12 @@ export interface IgnoreLine {
   readonly line: number
 }
 
+/** The lines of the ignore file that holds for a build, and its name. */
+export interface IgnoreFile {
+  readonly file: string
+  readonly lines: readonly IgnoreLine[]
+}
+
 /** Reads a .dockerignore: comments only in the first column, blanks around patterns dropped, paths cleaned. */
 export const parseIgnoreFile = (text: string): IgnoreLine[] =>
   text

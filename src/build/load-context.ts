@@ -8,7 +8,7 @@ import { extractInto } from './copy/extract-into.ts'
 import { LayerDraft } from './copy/layer-draft.ts'
 import { isArchive, spoolArchive } from './copy/spool-archive.ts'
 import { textFromBytes } from '../layers/tree/byte-text.ts'
-import { parseIgnoreFile, PatternMatcher } from './ignore.ts'
+import { parseIgnoreFile, PatternMatcher, type IgnoreFile } from './ignore.ts'
 import type { Scratch } from './scratch.ts'
 import { FolderTree } from './tree/folder-tree.ts'
 import type { KnownDigests } from './tree/known-digests.ts'
@@ -35,7 +35,11 @@ export interface LoadedContext {
   readonly time?: number
   /** Reads the rules of what is left out; the files are read when they are asked for. */
   readonly tree: () => Promise<Tree>
+  /** The rules of what is left out. */
+  readonly ignored: () => Promise<IgnoreFile>
 }
+
+const nothingIgnored = async (): Promise<IgnoreFile> => ({ file: '.dockerignore', lines: [] })
 
 const dockerfileLimit = 16 * 1024 * 1024
 
@@ -53,7 +57,11 @@ export const loadContext = async (
 ): Promise<LoadedContext> => {
   switch (source.kind) {
     case 'none':
-      return { dockerfile: await readDockerfile(new MemoryTree(), dockerfile), tree: async () => new MemoryTree() }
+      return {
+        dockerfile: await readDockerfile(new MemoryTree(), dockerfile),
+        tree: async () => new MemoryTree(),
+        ignored: nothingIgnored,
+      }
     case 'folder':
       return await loadFolder(source.path, dockerfile, options)
     case 'stream':
@@ -64,12 +72,14 @@ export const loadContext = async (
 const loadFolder = async (path: string, dockerfile: DockerfileSource, { digestsOf }: LoadOptions): Promise<LoadedContext> => {
   const root = await contextFolder(path)
   const all = new FolderTree(root)
+  const ignored = async (): Promise<IgnoreFile> => await ignoreRules(all, dockerfile)
   return {
     dockerfile: await readDockerfile(all, dockerfile),
     tree: async () => {
-      const ignore = (await ignoreRules(all, dockerfile)).map(({ pattern }) => pattern)
+      const ignore = (await ignored()).lines.map(({ pattern }) => pattern)
       return new FolderTree(root, { ignore, ...(digestsOf === undefined ? {} : { digests: digestsOf(root) }) })
     },
+    ignored,
   }
 }
 
@@ -101,7 +111,7 @@ const loadStream = async (
   const spooled = (): ByteStream => createReadStream(spool) as AsyncIterable<Buffer>
   if (!(await isArchive(spooled()))) {
     const text = (await collect(spooled(), dockerfileLimit, 'the Dockerfile')).toString('utf8')
-    return { dockerfile: { name: 'Dockerfile', text }, tree: async () => new MemoryTree() }
+    return { dockerfile: { name: 'Dockerfile', text }, tree: async () => new MemoryTree(), ignored: nothingIgnored }
   }
   const draft = new LayerDraft(new MemoryTree())
   const entries = await spoolArchive(spooled(), join(folder, 'files'), options)
@@ -112,14 +122,16 @@ const loadStream = async (
     .map(({ entry, body }) => ({ ...entry, ...(body === undefined ? {} : { open: () => body.open() }) }))
   const all = new MemoryTree(files)
   const time = draft.newest()
+  const ignored = async (): Promise<IgnoreFile> => await ignoreRules(all, dockerfile)
   return {
     ...(time === undefined ? {} : { time }),
     dockerfile: await readDockerfile(all, dockerfile),
     tree: async () =>
       withoutIgnored(
         files,
-        (await ignoreRules(all, dockerfile)).map(({ pattern }) => pattern),
+        (await ignored()).lines.map(({ pattern }) => pattern),
       ),
+    ignored,
   }
 }
 
@@ -170,13 +182,14 @@ const readText = async (tree: Tree, path: string): Promise<string | undefined> =
 }
 
 /** `NAME.dockerignore` beside the Dockerfile, or else the .dockerignore at the context's root; never both. */
-const ignoreRules = async (tree: Tree, source: DockerfileSource): Promise<ReturnType<typeof parseIgnoreFile>> => {
-  const own = await ownIgnoreFile(tree, source)
-  return parseIgnoreFile(own ?? (await readText(tree, '.dockerignore')) ?? '')
+const ignoreRules = async (tree: Tree, source: DockerfileSource): Promise<IgnoreFile> => {
+  const own = source.kind === 'text' ? undefined : await ownIgnoreFile(tree, source)
+  if (own !== undefined && source.kind !== 'text')
+    return { file: `${source.kind === 'file' ? basename(source.path) : source.path}.dockerignore`, lines: parseIgnoreFile(own) }
+  return { file: '.dockerignore', lines: parseIgnoreFile((await readText(tree, '.dockerignore')) ?? '') }
 }
 
-const ownIgnoreFile = async (tree: Tree, source: DockerfileSource): Promise<string | undefined> => {
-  if (source.kind === 'text') return undefined
+const ownIgnoreFile = async (tree: Tree, source: Exclude<DockerfileSource, { kind: 'text' }>): Promise<string | undefined> => {
   if (source.kind === 'context') return await readText(tree, `${source.path}.dockerignore`)
   try {
     return await readFile(join(dirname(source.path), `${basename(source.path)}.dockerignore`), 'utf8')

@@ -18,6 +18,7 @@ import { pullImage } from './images/pull.ts'
 import { unpackImage } from './images/unpack.ts'
 
 export type { BuildAgent, BuildSecret, Entitlement, RunOptions } from '../build/run-options.ts'
+export { lintSummary } from '../build/lint/linter.ts'
 export type { BuildEvent }
 
 export interface BuildOptions extends Omit<BuildImageOptions, 'pull'> {

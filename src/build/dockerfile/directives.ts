@@ -13,6 +13,15 @@ export interface Directives {
 
 const pattern = /^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(\S.*)$/
 
+type DirectiveName = 'syntax' | 'escape' | 'check'
+
+/** The directive that a comment, without its `#`, is; undefined if it is none that is known. */
+export const parseDirective = (comment: string): { readonly name: DirectiveName; readonly value: string } | undefined => {
+  const match = pattern.exec(trimStart(comment).trimEnd())
+  const [name = '', value = ''] = [match?.[1]?.toLowerCase(), match?.[2]]
+  return name === 'syntax' || name === 'escape' || name === 'check' ? { name, value } : undefined
+}
+
 /** Reads the directives line by line; anything that is none ends them. */
 export class DirectiveReader {
   #escape: Directives['escape'] = '\\'
@@ -22,12 +31,12 @@ export class DirectiveReader {
   /** Takes the next line of the file, without its leading blanks; true if it was a directive. */
   read(line: string, range: SourceRange): boolean {
     if (this.#done) return false
-    const match = line.startsWith('#') ? pattern.exec(trimStart(line.slice(1)).trimEnd()) : null
-    const [name = '', value = ''] = [match?.[1]?.toLowerCase(), match?.[2]]
-    if (name !== 'syntax' && name !== 'escape' && name !== 'check') {
+    const directive = line.startsWith('#') ? parseDirective(line.slice(1)) : undefined
+    if (directive === undefined) {
       this.#done = true
       return false
     }
+    const { name, value } = directive
     if (this.#seen.has(name)) throw sourceError(range, 'DIRECTIVE_REPEATED', `only one ${name} parser directive can be used`)
     this.#seen.set(name, value)
     if (name !== 'escape') return true

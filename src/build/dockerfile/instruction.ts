@@ -92,6 +92,8 @@ export interface FromInstruction extends Base {
   readonly platform?: string
   /** The stage's name, in lower case. */
   readonly alias?: string
+  /** `AS name` as it is written. */
+  readonly as?: { readonly keyword: string; readonly name: string }
 }
 
 export interface Stage {
@@ -110,5 +112,4 @@ export interface Dockerfile {
   readonly args: readonly ArgInstruction[]
   /** At least one. */
   readonly stages: readonly Stage[]
-  readonly warnings: readonly { readonly message: string; readonly range: SourceRange }[]
 }

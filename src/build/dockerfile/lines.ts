@@ -13,8 +13,8 @@ export interface LogicalLine {
   /** The comments right above, without `#`. */
   readonly comments: readonly string[]
   readonly heredocs: readonly Heredoc[]
-  /** Whether an empty line stands inside a continuation, which docker warns of. */
-  readonly emptyContinuation: boolean
+  /** The empty lines inside a continuation, and the line that ends it; only where there are some. */
+  readonly emptyContinuation?: { readonly lines: readonly number[]; readonly end: number }
 }
 
 export interface LogicalLines {
@@ -87,7 +87,7 @@ class LineReader {
   #instruction(first: string, comments: readonly string[]): LogicalLine {
     const start = this.#taken
     const parts: string[] = []
-    let emptyContinuation = false
+    const empty: number[] = []
     let continued = this.#continued(first)
     parts.push(continued ?? first)
     while (continued !== undefined) {
@@ -96,15 +96,16 @@ class LineReader {
       const line = withoutEnd(raw)
       if (isComment(line)) continue
       if (trimStart(line) === '') {
-        emptyContinuation = true
+        empty.push(this.#taken)
         continue
       }
       continued = this.#continued(line)
       parts.push(continued ?? line)
     }
     const text = parts.join('')
+    const emptyContinuation = empty.length === 0 ? {} : { emptyContinuation: { lines: empty, end: this.#taken } }
     const heredocs = takesHeredoc(text, this.#directives.escape) ? this.#heredocs(text, start) : []
-    return { text, range: this.#range(start), comments, heredocs, emptyContinuation }
+    return { text, range: this.#range(start), comments, heredocs, ...emptyContinuation }
   }
 
   /** The line without the escape character that continues it, or undefined if it is not continued. */

@@ -1,6 +1,6 @@
 import { GantryError, isGantryError } from '../../lib/errors.ts'
 import type { ArgInstruction, Dockerfile, FromInstruction, Instruction, Stage } from './instruction.ts'
-import { readLines, type LogicalLine } from './lines.ts'
+import { readLines, type LogicalLines } from './lines.ts'
 import { parseInstruction } from './parse-instruction.ts'
 import { sourceError, type SourceRange } from './source.ts'
 
@@ -33,17 +33,26 @@ export const atSourceAsync = async <T>(range: SourceRange, work: () => Promise<T
   }
 }
 
+/** Is told of what is read before anything that follows is refused. */
+export interface ParseObserver {
+  lines(lines: LogicalLines): void
+  instruction(instruction: Instruction | FromInstruction): void
+}
+
 /** Parses a Dockerfile (Dockerfile reference, syntax 1.26). `invalid_argument` with a `SourceDetail` for what BuildKit refuses. */
-export const parseDockerfile = (text: string, name = 'Dockerfile'): Dockerfile => {
+export const parseDockerfile = (text: string, name = 'Dockerfile', observer?: ParseObserver): Dockerfile => {
   const refuse = (reason: string): GantryError =>
     new GantryError('invalid_argument', 'DOCKERFILE_EMPTY', `Cannot build "${name}": ${reason}`)
   if (text === '') throw refuse('the Dockerfile cannot be empty')
-  const { file, directives, lines } = readLines(text, name)
+  const read = readLines(text, name)
+  const { file, directives, lines } = read
   if (lines.length === 0) throw refuse('file with no instructions')
+  observer?.lines(read)
   const args: ArgInstruction[] = []
   const stages: { from: FromInstruction; instructions: Instruction[] }[] = []
   for (const line of lines) {
     const instruction = atSource(line.range, () => parseInstruction(line, directives.escape))
+    observer?.instruction(instruction)
     const stage = stages.at(-1)
     if (instruction.kind === 'from') stages.push({ from: instruction, instructions: [] })
     else if (stage !== undefined) stage.instructions.push(instruction)
@@ -59,7 +68,6 @@ export const parseDockerfile = (text: string, name = 'Dockerfile'): Dockerfile =
     ...directives,
     args,
     stages: stages.map((stage, index): Stage => ({ index, ...stage })),
-    warnings: lines.filter((line) => line.emptyContinuation).map(emptyContinuation),
   }
 }
 
@@ -79,8 +87,3 @@ export const parseTrigger = (expression: string, range: SourceRange): Instructio
       )
     return instruction
   })
-
-const emptyContinuation = (line: LogicalLine): Dockerfile['warnings'][number] => ({
-  message: 'Empty continuation lines will become errors in a future release',
-  range: { ...line.range, start: line.range.end },
-})

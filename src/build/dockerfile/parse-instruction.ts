@@ -111,7 +111,12 @@ const parseFrom = (request: InstructionRequest): Parsed<'from'> => {
   if (alias !== undefined && !/^[a-z][a-z0-9-_.]*$/.test(alias))
     throw invalid(`invalid name for build stage: "${name}", name can't start with a number or contain symbols`)
   const { platform } = parseFlags(request.flags, { platform: 'text' })
-  return { kind: 'from', image, ...(platform === undefined ? {} : { platform }), ...(alias === undefined ? {} : { alias }) }
+  return {
+    kind: 'from',
+    image,
+    ...(platform === undefined ? {} : { platform }),
+    ...(alias === undefined ? {} : { alias, as: { keyword: as ?? '', name: name ?? '' } }),
+  }
 }
 
 const parseOnbuild = (request: InstructionRequest): Parsed<'onbuild'> => {

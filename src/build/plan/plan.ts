@@ -6,6 +6,7 @@ import { expand } from '../dockerfile/expand.ts'
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { atSource, atSourceAsync, parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { didYouMean } from '../dockerfile/suggest.ts'
+import type { DockerfileLint } from '../lint/dockerfile-lint.ts'
 import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex } from '../graph.ts'
 import type { RunOptions } from '../run-options.ts'
 import { applyInstruction } from './apply-instruction.ts'
@@ -26,6 +27,8 @@ export interface PlanOptions extends Abortable {
   readonly extraHosts: readonly string[]
   readonly run?: Pick<RunOptions, 'allow' | 'ulimits' | 'shmSize'>
   readonly context: Vertex<ContextOp>
+  /** Is asked about everything that is planned. */
+  readonly lint?: DockerfileLint
   /** An image's config by its name as the Dockerfile writes it. */
   readonly resolveImage: (reference: string, platform: Platform) => Promise<ResolvedImage>
 }
@@ -41,6 +44,14 @@ export const planBuild = async (dockerfile: Dockerfile, options: PlanOptions): P
   const state = await planner.stage(findTarget(dockerfile, options.target))
   const labels = Object.keys(options.labels).length === 0 ? {} : { Labels: { ...state.config.Labels, ...options.labels } }
   return { ...state, config: { ...state.config, ...labels }, base: { ...state.base, ...platformAskedFor(options) } }
+}
+
+/** As planBuild(), but looks at every stage, in the order of the file, where none is asked for. */
+export const planAllStages = async (dockerfile: Dockerfile, options: PlanOptions): Promise<StageState> => {
+  const planner = new Planner(dockerfile, options)
+  const target = findTarget(dockerfile, options.target)
+  if (options.target === undefined || options.target === '') for (const stage of dockerfile.stages) await planner.stage(stage)
+  return await planner.stage(target)
 }
 
 /** What was asked for is what the image says it is for. */
@@ -82,6 +93,12 @@ class Planner {
     const platforms = { build: options.buildPlatform, target: this.#targetPlatform }
     const defaults = platformArguments(platforms, options.target || stage.from.alias, options.buildArguments)
     this.#globals = globalArguments(defaults, dockerfile.args, options.buildArguments, dockerfile.escape)
+    options.lint?.file(dockerfile, defaults, this.#globals)
+    // also of the stages that are not needed
+    for (const one of dockerfile.stages) {
+      options.lint?.from(one.from)
+      this.#baseOf(one)
+    }
     this.#resolveAhead(stage, new Set())
   }
 
@@ -160,6 +177,9 @@ class Planner {
     const begun =
       base.kind === 'image' ? await atSourceAsync(from.range, () => this.#image(base.reference, base.platform)) : undefined
     const inherited = base.kind === 'stage' ? await this.stage(base.stage) : undefined
+    if (base.kind === 'image' && begun !== undefined)
+      this.#options.lint?.baseImage(stage, base.reference, base.platform, begun.image.config)
+    const lint = this.#options.lint?.stage(stage, base.kind === 'stage' ? base.stage : undefined)
     const triggers = inherited?.config.OnBuild ?? begun?.image.config.config?.OnBuild ?? []
     const instructions: readonly { readonly instruction: Instruction; readonly trigger: boolean }[] = [
       ...triggers.map((one) => ({ instruction: parseTrigger(one, from.range), trigger: true })),
@@ -173,6 +193,7 @@ class Planner {
     state = { ...state, cmdSet: false, config: withoutTriggers(state.config), stage: stage.from.alias ?? String(stage.index) }
     for (const { instruction, trigger } of instructions) {
       const context = this.#context(stage, trigger ? (text) => label(`ONBUILD ${text}`) : label)
+      lint?.instruction(state, instruction)
       state = await atSourceAsync(instruction.range, () => applyInstruction(state, context, instruction))
     }
     return state

@@ -1,8 +1,9 @@
 import { buildImage } from '../../engine/build.ts'
+import type { CheckOptions } from '../../engine/check-build.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Platform } from '../../oci/descriptor.ts'
 import { outputFlags, readOutputFlags, toStandardOutput, writeResultFiles } from '../build-outputs.ts'
-import { showBuild, showFailedOutput } from '../build-events.ts'
+import { showBuild, showFailedOutput, showLint } from '../build-events.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
 import { openProgress } from '../progress.ts'
@@ -15,6 +16,7 @@ export const command = defineCommand({
   flags: {
     'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
+    check: { type: 'boolean', help: 'Build nothing; check the Dockerfile by the rules, and say how to mend it' },
     explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
     file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
     label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
@@ -36,6 +38,7 @@ export const command = defineCommand({
     'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .',
     'gantry build --platform linux/amd64,linux/arm64 -t registry.example.com/hello:1 --push .',
     'gantry build --target bin -o out .',
+    'gantry build --check .',
     'gantry build --explain .',
   ],
   async run(context, [path = ''], flags) {
@@ -46,8 +49,12 @@ export const command = defineCommand({
         'invalid argument: cannot use stdin for both build context and dockerfile',
       )
     if (flags.explain === true) return await explain(context, path, flags)
+    if (flags.check === true) return await check(context, path, flags)
     const making = readOutputFlags(context, flags)
     const quiet = flags.quiet === true
+    const lint: string[] = []
+    // at the very end, also of a build that fails
+    using _summary = { [Symbol.dispose]: () => showLint(lint, (line) => context.warn(line)) }
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await buildImage(context.engine, {
       context: path === '-' ? context.stdin : path,
@@ -60,7 +67,12 @@ export const command = defineCommand({
       network: network(flags.network),
       run: runOptions(flags, context.environment, (line) => context.warn(line)),
       signal: context.signal,
-      onEvent: quiet ? showFailedOutput((bytes) => context.stderr.write(bytes)) : showBuild((event) => progress.build(event)),
+      onEvent: quiet
+        ? showFailedOutput((bytes) => context.stderr.write(bytes))
+        : showBuild(
+            (event) => progress.build(event),
+            (summary) => lint.push(summary),
+          ),
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
       platforms: buildPlatforms(context, flags.platform),
@@ -77,6 +89,36 @@ export const command = defineCommand({
     }
   },
 })
+
+/** Checks a Dockerfile without building. */
+const check = async (context: CliContext, path: string, flags: DefinitionFlags): Promise<number> => {
+  const { checkBuild } = await import('../../engine/check-build.ts')
+  const { printCheck } = await import('../print-check.ts')
+  return printCheck(context, await checkBuild(context.engine, definition(context, path, flags)))
+}
+
+interface DefinitionFlags {
+  readonly file: string | undefined
+  readonly target: string | undefined
+  readonly 'build-arg': readonly string[]
+  readonly platform: readonly string[]
+  readonly pull: boolean | undefined
+}
+
+/** What names a Dockerfile and what its variables are. */
+const definition = (context: CliContext, path: string, flags: DefinitionFlags): CheckOptions => {
+  const { file, target } = flags
+  const [platform] = buildPlatforms(context, flags.platform)
+  return {
+    context: path === '-' ? context.stdin : path,
+    buildArgs: pairs(flags['build-arg'], context.environment),
+    pull: flags.pull === true,
+    signal: context.signal,
+    ...(file === undefined ? {} : { dockerfile: file === '-' ? context.stdin : file }),
+    ...(target === undefined ? {} : { target }),
+    ...(platform === undefined ? {} : { platform }),
+  }
+}
 
 /** Tells what the last build of a folder did, without building. */
 const explain = async (

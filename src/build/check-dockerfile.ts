@@ -1,0 +1,125 @@
+import { isGantryError, messageOf, throwIfAborted, type GantryError } from '../lib/errors.ts'
+import type { Platform } from '../oci/descriptor.ts'
+import { digestOf } from '../oci/digest.ts'
+import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
+import { contextSource, dockerfileSource, type BuildImageOptions } from './build-image.ts'
+import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
+import { createSourceFile, type SourceFile } from './dockerfile/source.ts'
+import { createVertex } from './graph.ts'
+import type { BuildServices } from './interfaces.ts'
+import { DockerfileLint } from './lint/dockerfile-lint.ts'
+import type { LintWarning } from './lint/linter.ts'
+import { loadContext, type LoadedContext } from './load-context.ts'
+import { planAllStages, type PlanOptions, type ResolvedImage } from './plan/plan.ts'
+import { Scratch } from './scratch.ts'
+
+export type CheckOptions = Pick<BuildImageOptions, 'context' | 'dockerfile' | 'target' | 'buildArgs' | 'pull' | 'signal'> & {
+  readonly platform?: Platform
+}
+export type CheckServices = Pick<BuildServices, 'resolveImage' | 'scratchFolder' | 'platform'>
+
+/** What is found in a Dockerfile without building it. */
+export interface DockerfileCheck {
+  readonly file: SourceFile
+  /** In the order of their lines. */
+  readonly warnings: readonly LintWarning[]
+  /** Why it cannot be built; the lines behind may hold more. */
+  readonly error?: GantryError
+  /** Base images that could not be looked at, and why; what depends on them was not checked. */
+  readonly unknown: readonly { readonly reference: string; readonly reason: string }[]
+}
+
+/** Reads the Dockerfile and the rules of its context, and hands them on; nothing is left. */
+const withDefinition = async <T>(
+  options: CheckOptions,
+  services: Pick<BuildServices, 'scratchFolder'>,
+  work: (loaded: LoadedContext) => Promise<T>,
+): Promise<T> => {
+  const { context, dockerfile, signal } = options
+  throwIfAborted(signal)
+  await using scratch = await Scratch.open(services.scratchFolder)
+  const source = await dockerfileSource(dockerfile, context)
+  return await work(await loadContext(contextSource(context), source, scratch, signal === undefined ? {} : { signal }))
+}
+
+/**
+ * Checks a Dockerfile by the rules of BuildKit's frontend: all its stages, or those that a target needs. Errors of the Dockerfile are
+ * part of the answer. Base images are looked at; those that cannot be reached are told of.
+ */
+export const checkDockerfile = async (options: CheckOptions, services: CheckServices): Promise<DockerfileCheck> =>
+  await withDefinition(options, services, async ({ dockerfile: { name, text }, ignored }) => {
+    const lint = new DockerfileLint({ buildArguments: options.buildArgs ?? {} })
+    const unknown = new Map<string, string>()
+    const found = (error?: GantryError): DockerfileCheck => ({
+      file: createSourceFile(name, text),
+      warnings: lint.warnings,
+      unknown: [...unknown].map(([reference, reason]) => ({ reference, reason })),
+      ...(error === undefined ? {} : { error }),
+    })
+    try {
+      const dockerfile = parseDockerfile(text, name, lint)
+      lint.ignore(await ignored())
+      await planAllStages(dockerfile, {
+        ...planOptions(options, services),
+        lint,
+        resolveImage: async (reference, platform) => {
+          try {
+            return await resolve(reference, platform, options, services)
+          } catch (error) {
+            if (!isGantryError(error) || !['unavailable', 'unauthenticated', 'permission_denied'].includes(error.kind))
+              throw error
+            unknown.set(reference, messageOf(error))
+            lint.imageIsUnknown(reference)
+            return unknownImage(reference, platform)
+          }
+        },
+      })
+      lint.end()
+      return found()
+    } catch (error) {
+      if (!isGantryError(error) || error.kind === 'canceled' || error.kind === 'internal') throw error
+      return found(error)
+    }
+  })
+
+const planOptions = (options: CheckOptions, services: CheckServices): Omit<PlanOptions, 'resolveImage'> => {
+  const { target, platform, buildArgs = {}, signal } = options
+  return {
+    buildArguments: buildArgs,
+    labels: {},
+    network: 'default',
+    extraHosts: [],
+    buildPlatform: services.platform,
+    context: createVertex({ kind: 'context' }, [], { label: '[internal] load build context' }),
+    ...(target === undefined ? {} : { target }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(signal === undefined ? {} : { signal }),
+  }
+}
+
+const resolve = async (
+  reference: string,
+  platform: Platform,
+  { pull = false, signal }: CheckOptions,
+  services: CheckServices,
+): Promise<ResolvedImage> =>
+  await services.resolveImage(formatReference(withDefaultTag(parseReference(reference))), {
+    platform,
+    pull,
+    ...(signal === undefined ? {} : { signal }),
+  })
+
+/** Stands for an image that could not be looked at: nothing is set in it. */
+const unknownImage = (reference: string, { os, architecture }: Platform): ResolvedImage => {
+  const digest = digestOf(reference)
+  return {
+    name: reference,
+    prepare: async () => undefined,
+    image: {
+      descriptor: { mediaType: '', digest, size: 0 },
+      manifest: { schemaVersion: 2, config: { mediaType: '', digest, size: 0 }, layers: [] },
+      layers: [],
+      config: { os, architecture, rootfs: { type: 'layers', diff_ids: [] } },
+    },
+  }
+}
