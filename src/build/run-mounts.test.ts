@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { listCacheMounts, removeCacheMount } from './cache-mounts.ts'
+import type { GantryError } from '../lib/errors.ts'
 import { runSkip, TestBuilds } from './test-builds.ts'
 
 let builds: TestBuilds
@@ -297,4 +298,47 @@ RUN --mount=type=ssh,id=absent test -e $SSH_AUTH_SOCK || echo none`,
     /unset ssh forward key default$/,
   )
   await assert.rejects(builds.dockerfile('FROM busybox\nRUN --mount=type=ssh,source=/x true'), /ssh does not support source$/)
+})
+
+test('a step that takes too long, or too much memory, is killed and says so', options, async () => {
+  await assert.rejects(
+    builds.dockerfile('FROM busybox\nRUN echo begun; sleep 60', {}, { run: { stepTimeout: 500 } }),
+    /line 2: process "\/bin\/sh -c echo begun; sleep 60" did not complete within 0\.5s and was killed$/,
+  )
+  assert.deepEqual(await builds.leftovers(), [])
+  const hungry = 'FROM busybox\nRUN busybox tail -c 100m /dev/zero'
+  await assert.rejects(
+    builds.dockerfile(hungry, {}, { run: { limits: { memory: 16 * 1024 * 1024 } } }),
+    /exit code: 137: it may have used more memory than --memory allows$/,
+  )
+  await assert.rejects(
+    builds.dockerfile(hungry, {}, { run: { limits: { memory: 1024 } } }),
+    /Minimum memory limit allowed is 6MB/,
+  )
+  const { output } = await builds.dockerfile('FROM busybox\nRUN busybox nproc', {}, { run: { limits: { cpusetCpus: '0' } } })
+  assert.equal(output, '1\n')
+})
+
+test('a step that fails says what it had, and no values', options, async () => {
+  const text = `FROM busybox
+ENV PASSWORD=hidden1
+USER app
+WORKDIR /w
+RUN --network=none --mount=target=/m --mount=type=cache,target=/c --mount=type=secret,id=s --mount=type=secret,id=s,env=T exit 3`
+  await assert.rejects(
+    builds.dockerfile(
+      text,
+      {},
+      { buildArgs: { HTTP_PROXY: 'http://u:hidden2@p' }, run: { secrets: [{ id: 's', value: Buffer.from('hidden3') }] } },
+    ),
+    (error: GantryError) => {
+      assert.match(error.message, /line 5: .*exit code: 3$/)
+      assert.equal(
+        error.hint,
+        'it ran as user "app" in "/w" with no network; variables PATH, PASSWORD, HTTP_PROXY, http_proxy, T (secret); mounts /m (bind, read-only), /c (cache), /run/secrets/s (secret s)',
+      )
+      assert.ok(!JSON.stringify([error.message, error.hint, error.detail]).match(/hidden[23]/))
+      return true
+    },
+  )
 })

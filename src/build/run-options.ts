@@ -1,3 +1,5 @@
+import type { ResourceLimits } from '../runtime/interfaces.ts'
+
 /** What a Dockerfile's steps may ask for only where the build allows it. */
 export type Entitlement = 'network.host' | 'security.insecure'
 
@@ -20,4 +22,7 @@ export interface RunOptions {
   readonly ulimits?: readonly string[]
   /** Bytes of /dev/shm. */
   readonly shmSize?: number
+  readonly limits?: ResourceLimits
+  /** Milliseconds that a step may take. */
+  readonly stepTimeout?: number
 }

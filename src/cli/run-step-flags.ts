@@ -3,10 +3,18 @@ import { csvFields } from '../lib/csv-fields.ts'
 import { GantryError, isGantryError } from '../lib/errors.ts'
 import { parseSize } from '../lib/parse-size.ts'
 import type { FlagValues } from './flags.ts'
+import { wholeNumber } from './numbers.ts'
 
 /** Flags of `build` about what RUN steps get and may do. */
 export const runStepFlags = {
   allow: { type: 'list', value: 'ENTITLEMENT', help: 'Let steps have what they ask for: network.host, security.insecure' },
+  'cpu-period': { type: 'string', value: 'MICROSECONDS', help: 'Period in which CPU time of a RUN step is counted' },
+  'cpu-quota': { type: 'string', value: 'MICROSECONDS', help: 'CPU time of a RUN step in a period' },
+  'cpu-shares': { type: 'string', short: 'c', value: 'NUMBER', help: 'Weight of a RUN step for CPU time (usual is 1024)' },
+  'cpuset-cpus': { type: 'string', value: 'LIST', help: "CPUs that RUN steps may use: '0-3', '0,1'" },
+  'cpuset-mems': { type: 'string', value: 'LIST', help: "Memory nodes that RUN steps may use: '0-3', '0,1'" },
+  memory: { type: 'string', short: 'm', value: 'bytes', help: 'Memory of a RUN step: 512m, 2g' },
+  'memory-swap': { type: 'string', value: 'bytes', help: 'Memory and swap of a RUN step together; -1 for any' },
   secret: { type: 'list', value: 'SECRET', help: "A secret that steps may mount: 'id=NAME,src=FILE' or 'id=NAME,env=VARIABLE'" },
   'shm-size': { type: 'string', value: 'bytes', help: 'Size of /dev/shm of RUN steps (default 64m)' },
   ssh: {
@@ -14,6 +22,7 @@ export const runStepFlags = {
     value: 'SSH',
     help: "An SSH agent that steps may mount: 'default' or 'ID=SOCKET' or 'ID=KEYFILE[,KEYFILE]'",
   },
+  'step-timeout': { type: 'string', value: 'DURATION', help: 'Kill a RUN step that takes longer: 90s, 10m, 1h30m' },
   ulimit: { type: 'list', value: 'NAME=SOFT[:HARD]', help: 'A limit of the processes of RUN steps' },
 } as const
 
@@ -34,7 +43,35 @@ export const runOptions = (
     allow: allow.filter((text) => text !== '').map(parseEntitlement),
     ulimits: flags.ulimit,
     ...(shmSize === undefined ? {} : { shmSize }),
+    ...limitsOf(flags),
+    ...(flags['step-timeout'] === undefined ? {} : { stepTimeout: durationFlag('step-timeout', flags['step-timeout']) }),
   }
+}
+
+const limitsOf = (flags: FlagValues<typeof runStepFlags>): Pick<RunOptions, 'limits'> => {
+  const swap = flags['memory-swap']
+  const given = {
+    memory: flags.memory === undefined ? undefined : sizeFlag('memory', flags.memory),
+    memorySwap: swap === undefined ? undefined : swap === '-1' ? -1 : sizeFlag('memory-swap', swap),
+    cpuShares: wholeNumber('cpu-shares', flags['cpu-shares']),
+    cpuPeriod: wholeNumber('cpu-period', flags['cpu-period']),
+    cpuQuota: wholeNumber('cpu-quota', flags['cpu-quota']),
+    cpusetCpus: flags['cpuset-cpus'],
+    cpusetMems: flags['cpuset-mems'],
+  }
+  const limits = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  return Object.keys(limits).length === 0 ? {} : { limits }
+}
+
+const unitsOfTime: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Milliseconds of a length of time as Go writes it. */
+const durationFlag = (name: string, text: string): number => {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smh])/g)]
+  const sum = parts.reduce((all, [, count = '', unit = '']) => all + Number(count) * (unitsOfTime[unit] ?? 0), 0)
+  // longer than timers can be is as good as none
+  if (parts.map(([part]) => part).join('') === text && sum >= 1) return Math.min(Math.round(sum), 2 ** 31 - 1)
+  throw usage(`invalid argument "${text}" for "--${name}" flag: write it as 90s, 10m or 1h30m`)
 }
 
 const usage = (message: string): GantryError => new GantryError('invalid_argument', 'USAGE', message)

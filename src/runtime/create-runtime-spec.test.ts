@@ -11,6 +11,7 @@ const host: HostFacts = {
   hostname: 'host.example',
   cgroups: 'v2',
   cgroupsWritable: true,
+  limitsSwap: true,
   detach: [],
   openFiles: 1_048_576,
   lockedMemory: 65_536,
@@ -65,7 +66,7 @@ test("createRuntimeSpec() writes docker's defaults", () => {
   assert.deepEqual(types(made), ['mount', 'pid', 'ipc', 'uts', 'network', 'cgroup'])
   assert.deepEqual(made.linux.sysctl, host.sysctl)
   assert.equal(made.linux.cgroupsPath, '/gantry-0123456789abcdef')
-  assert.deepEqual(made.linux.resources?.devices[0], { allow: false, type: 'a', access: 'rwm' })
+  assert.deepEqual(made.linux.resources?.devices?.[0], { allow: false, type: 'a', access: 'rwm' })
   assert.deepEqual(destinations(made), [
     '/proc',
     '/dev',

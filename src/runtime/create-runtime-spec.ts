@@ -7,6 +7,7 @@ import type { HostFacts } from './host-facts.ts'
 import type { ContainerSpec } from './interfaces.ts'
 import { containerMounts, maskedPaths, readonlyPaths } from './mounts.ts'
 import { resourceLimits } from './ulimits.ts'
+import { limitedResources } from './limited-resources.ts'
 import type { RuntimeLinux, RuntimeProcess, RuntimeSpec } from './runtime-spec.ts'
 import { seccompProfile } from './seccomp.ts'
 import type { ContainerUser } from './user.ts'
@@ -111,11 +112,17 @@ const linux = (
       ...(host.cgroups === 'v2' ? [{ type: 'cgroup' } as const] : []),
     ],
     ...(host.cgroupsWritable ? { cgroupsPath: `/gantry-${spec.id}` } : {}),
-    ...(limitDevices ? { resources: { devices: privileged ? allDevices : defaultDeviceRules } } : {}),
+    ...resources(spec, host, limitDevices),
     devices: privileged ? hostDevices() : [],
     sysctl: spec.network === 'host' ? {} : host.sysctl,
     ...(seccomp === undefined ? {} : { seccomp }),
     maskedPaths: privileged ? [] : maskedPaths,
     readonlyPaths: privileged ? [] : readonlyPaths,
   }
+}
+
+const resources = (spec: ContainerSpec, host: HostFacts, limitDevices: boolean): Pick<RuntimeLinux, 'resources'> => {
+  const devices = limitDevices ? { devices: spec.privileged === true ? allDevices : defaultDeviceRules } : {}
+  const limits = limitedResources(spec, host)
+  return limits === undefined && !limitDevices ? {} : { resources: { ...devices, ...limits } }
 }

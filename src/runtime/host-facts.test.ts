@@ -37,6 +37,7 @@ test('hostFacts() reads limits, capabilities and AppArmor from proc and sys', li
       architecture: process.arch,
       cgroups: 'none',
       cgroupsWritable: false,
+      limitsSwap: false,
       detach: [],
       openFiles: 20_000,
       lockedMemory: Number.MAX_SAFE_INTEGER,
@@ -56,6 +57,7 @@ test('hostFacts() takes nothing for granted where there is nothing', linux, () =
   assert.deepEqual(facts, {
     cgroups: 'none',
     cgroupsWritable: false,
+    limitsSwap: false,
     detach: [],
     openFiles: Number.MAX_SAFE_INTEGER,
     lockedMemory: Number.MAX_SAFE_INTEGER,

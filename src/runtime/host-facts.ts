@@ -14,6 +14,8 @@ export interface HostFacts {
   readonly cgroups: CgroupLayout
   /** Whether control groups can be made in that layout; else containers run without, and without devices of their own. */
   readonly cgroupsWritable: boolean
+  /** Whether memory and swap together can be limited: in v1 the kernel has to be told at its start. */
+  readonly limitsSwap: boolean
   /** Mount points that crun must not see: it refuses a hybrid layout whose v2 tree has controllers. */
   readonly detach: readonly string[]
   /** Hard limit of open files; no container can be given more without CAP_SYS_RESOURCE. */
@@ -42,6 +44,7 @@ export const hostFacts = (root = ''): HostFacts => {
     hostname: hostname(),
     cgroups: layout,
     cgroupsWritable: layout !== 'none' && writable(`${root}/sys/fs/cgroup${layout === 'v2' ? '' : '/devices'}`),
+    limitsSwap: layout === 'v2' || existsSync(`${root}/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes`),
     detach:
       layout === 'hybrid' && read(`${root}/sys/fs/cgroup/unified/cgroup.controllers`).trim() !== ''
         ? [`${root}/sys/fs/cgroup/unified`]

@@ -25,6 +25,7 @@ export interface ContainerSpec {
   readonly ulimits?: readonly string[]
   /** Bytes of /dev/shm. Default 64 MiB. */
   readonly shmSize?: number
+  readonly limits?: ResourceLimits
   readonly labels?: Readonly<Record<string, string>>
   /** Lines for /etc/hosts besides the standard ones: `name:address`. */
   readonly extraHosts?: readonly string[]
@@ -39,6 +40,20 @@ export interface BindMount {
   readonly source: string
   readonly target: string
   readonly readOnly: boolean
+}
+
+/** What a container may use of the machine, as docker's flags of these names say. */
+export interface ResourceLimits {
+  /** Bytes. */
+  readonly memory?: number
+  /** Bytes of memory and swap together; -1 for any. */
+  readonly memorySwap?: number
+  readonly cpuShares?: number
+  /** Microseconds. */
+  readonly cpuPeriod?: number
+  readonly cpuQuota?: number
+  readonly cpusetCpus?: string
+  readonly cpusetMems?: string
 }
 
 /** What a RUN step mounts; `options` are those of mount(8). */

@@ -40,12 +40,25 @@ export interface RuntimeMount {
 export interface RuntimeLinux {
   readonly namespaces: readonly { readonly type: 'mount' | 'pid' | 'ipc' | 'uts' | 'network' | 'cgroup' }[]
   readonly cgroupsPath?: string
-  readonly resources?: { readonly devices: readonly DeviceRule[] }
+  readonly resources?: RuntimeResources
   readonly devices: readonly RuntimeDevice[]
   readonly sysctl: Readonly<Record<string, string>>
   readonly seccomp?: RuntimeSeccomp
   readonly maskedPaths: readonly string[]
   readonly readonlyPaths: readonly string[]
+}
+
+/** Limits of the control groups (config-linux.md); bytes and microseconds. */
+export interface RuntimeResources {
+  readonly devices?: readonly DeviceRule[]
+  readonly memory?: { readonly limit?: number; readonly swap?: number }
+  readonly cpu?: {
+    readonly shares?: number
+    readonly period?: number
+    readonly quota?: number
+    readonly cpus?: string
+    readonly mems?: string
+  }
 }
 
 /** A rule of the devices cgroup; absent numbers mean any. */

@@ -1,16 +1,18 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
-import { GantryError, isGantryError } from '../../lib/errors.ts'
+import { GantryError } from '../../lib/errors.ts'
 import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
 import type { ExecOp, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
+import type { RunOptions } from '../run-options.ts'
 import { containerId } from '../scratch.ts'
 import { execKeys } from './exec-keys.ts'
 import { latestTime, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
 import { filesInput } from './inputs.ts'
 import { rootFileReader } from './owner.ts'
 import { prepareMounts } from './run-mounts.ts'
+import { beginFailed, stepFailed, stepTimedOut } from './step-failure.ts'
 
 /** RUN: a container over the layers so far; what it leaves in its upper folder is the new layer, be it empty. */
 export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => {
@@ -61,20 +63,24 @@ const runIn = async (
   )
   await using held = new AsyncDisposableStack()
   const given = await prepareMounts(vertex, inputs, folder, context, held)
+  const { stepTimeout } = context.run
+  const deadline = stepTimeout === undefined ? undefined : AbortSignal.timeout(stepTimeout)
   const running = run({
-    spec: { ...specOf(op, folder, await writeScripts(op, folder)), mounts: given.container },
+    spec: { ...specOf(op, folder, context.run.limits, await writeScripts(op, folder)), mounts: given.container },
     root: { mounts: [...mounts, ...given.mounts], path: root },
     privateEnv: given.privateEnv,
     privateFiles: given.privateFiles,
     bundle,
-    signal,
+    signal: deadline === undefined ? signal : AbortSignal.any([signal, deadline]),
     readRootFile: rootFileReader(await context.open(base)),
     onOutput: (stream, bytes) => onEvent({ kind: 'log', id: vertex.digest, stream, bytes }),
   })
   const status = await running.catch((error: unknown) => {
-    throw beginFailed(error, op, services.platform.architecture)
+    throw deadline?.aborted === true && !signal.aborted
+      ? stepTimedOut(op, stepTimeout ?? 0)
+      : beginFailed(error, op, services.platform.architecture)
   })
-  if (status !== 0) throw stepFailed(op, status)
+  if (status !== 0) throw stepFailed(op, status, context.run)
   const time = timeOfMounts(op, inputs)
   const clampTime = latestTime({ time: Math.max(base.time, time ?? base.time) }, context.times)
   const layer = await services.layers.create(diffUpper(upper, { clampTime }), { signal })
@@ -93,7 +99,7 @@ const folderIn = async (parent: string, name: string): Promise<string> => {
   return path
 }
 
-const specOf = (op: ExecOp, folder: string, binds: readonly BindMount[]): ContainerSpec => ({
+const specOf = (op: ExecOp, folder: string, limits: RunOptions['limits'], binds: readonly BindMount[]): ContainerSpec => ({
   id: containerId(folder),
   hostname: 'buildkitsandbox',
   args: op.args,
@@ -108,6 +114,7 @@ const specOf = (op: ExecOp, folder: string, binds: readonly BindMount[]): Contai
   extraHosts: op.extraHosts,
   privileged: op.security === 'insecure',
   ulimits: op.ulimits,
+  ...(limits === undefined ? {} : { limits }),
   ...(op.shmSize === 0 ? {} : { shmSize: op.shmSize }),
 })
 
@@ -120,21 +127,4 @@ const writeScripts = async (op: ExecOp, folder: string): Promise<readonly BindMo
     binds.push({ source, target: path, readOnly: true })
   }
   return binds
-}
-
-const stepFailed = (op: ExecOp, status: number): GantryError =>
-  new GantryError(
-    'failed_precondition',
-    'STEP_FAILED',
-    `process ${JSON.stringify(op.args.join(' '))} did not complete successfully: exit code: ${status}`,
-  )
-
-/** A step for another architecture that could not even begin most likely lacks what runs its programs here. */
-const beginFailed = (error: unknown, op: ExecOp, architecture: string): unknown => {
-  const wanted = op.platform.architecture
-  if (!isGantryError(error) || error.kind === 'canceled' || wanted === architecture) return error
-  return new GantryError(error.kind, error.code, error.message, {
-    cause: error,
-    hint: `programs for ${wanted} need an emulator here: install qemu-user-static and its binfmt handlers`,
-  })
 }
