@@ -21,7 +21,7 @@ import { scrubber } from './explain/secret-names.ts'
 import { executeCopy } from './execute/copy.ts'
 import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
-import { executeContext, executeImage, executeScratch } from './execute/sources.ts'
+import { executeContext, executeGit, executeHttp, executeImage, executeScratch } from './execute/sources.ts'
 import { exportImage, type ExportedImage } from './export-image.ts'
 import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
@@ -338,6 +338,8 @@ class Build {
       scratch: executeScratch,
       image: executeImage,
       context: executeContext(context),
+      http: executeHttp,
+      git: executeGit,
       copy: executeCopy,
       folder: executeFolder,
       // what runs containers is only loaded by builds that do

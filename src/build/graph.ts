@@ -4,6 +4,7 @@ import type { Abortable } from '../lib/bytes.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import { digestOf, type Digest } from '../oci/digest.ts'
 import type { SourceRange } from './dockerfile/source.ts'
+import type { GitReference } from './sources/git-reference.ts'
 
 /** An image that a stage begins with or copies from: its config is known, its layers are brought when they are needed. */
 export interface BaseImage {
@@ -23,14 +24,41 @@ export interface ImageOp {
   readonly manifest: Digest
 }
 
-/** The build context. */
+/** A folder or an archive that the caller brings: the build context, or the named one of that name. */
 export interface ContextOp {
   readonly kind: 'context'
+  readonly name?: string
+}
+
+/** What a server has at an URL: a tree of one file, or of what is in it if it is an archive and `unpack` says so. */
+export interface HttpOp {
+  readonly kind: 'http'
+  /** With all that it may hold of secrets: what is shown or kept is what `redactSources` leaves of it. */
+  readonly url: string
+  /** What the file is called. */
+  readonly name: string
+  readonly checksum?: Digest
+  readonly unpack: boolean
+}
+
+/** The files of a commit. */
+export interface GitOp {
+  readonly kind: 'git'
+  readonly reference: GitReference
 }
 
 /** Where a copy takes files from: an input of the vertex by index, or text that stands in the Dockerfile. */
 export type CopyFrom =
-  | { readonly kind: 'input'; readonly index: number; readonly path: string; readonly include?: readonly string[] }
+  | {
+      readonly kind: 'input'
+      readonly index: number
+      readonly path: string
+      /** Whether the path is the name of a file, and no pattern. */
+      readonly literal?: boolean
+      readonly include?: readonly string[]
+      /** Whether archives are extracted. */
+      readonly unpack: boolean
+    }
   | { readonly kind: 'inline'; readonly name: string; readonly content: string }
 
 /** COPY and ADD: the first input is what is copied into. */
@@ -43,8 +71,8 @@ export interface CopyOp {
   readonly chown?: string
   readonly chmod?: string
   readonly exclude: readonly string[]
-  /** Whether local archives are extracted. */
-  readonly unpack: boolean
+  /** Whether it is copied as if into nothing (`--link`): what is there is neither looked at nor followed. */
+  readonly link: boolean
 }
 
 /** WORKDIR: makes a folder where it is missing. */
@@ -110,7 +138,7 @@ export interface ExecOp {
   readonly proxy: readonly string[]
 }
 
-export type Op = ScratchOp | ImageOp | ContextOp | CopyOp | FolderOp | ExecOp
+export type Op = ScratchOp | ImageOp | ContextOp | HttpOp | GitOp | CopyOp | FolderOp | ExecOp
 
 /** A step of a build and what it depends on: pure data but for `base`. The same digest means the same work. */
 export interface Vertex<O extends Op = Op> {

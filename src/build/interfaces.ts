@@ -1,6 +1,7 @@
 import type { DiskStore } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import type { Abortable } from '../lib/bytes.ts'
+import type { Environment } from '../lib/http/proxy.ts'
 import type { Platform } from '../oci/descriptor.ts'
 import type { RunOnceOptions } from '../runtime/interfaces.ts'
 import type { ReadRootFile } from '../runtime/user.ts'
@@ -26,7 +27,24 @@ export interface BuildServices {
   readonly cacheFolder: string
   /** For what lasts no longer than the build; made where it is missing. On a file system that overlayfs can write to. */
   readonly scratchFolder: string
+  /** How servers are reached that files come from, and where what came is kept to be asked for again. */
+  readonly sources: SourceServices
   readonly now: () => Date
   /** What this machine is. */
   readonly platform: Platform
+}
+
+/** What fetching files by HTTP and git needs. */
+export interface SourceServices {
+  /** Shared by all builds on the root; made where it is missing. */
+  readonly folder: string
+  /** Proxies; for git also PATH and the agent of ssh. Nothing else of it is looked at. */
+  readonly environment: Environment
+  /** False: any certificate is taken. */
+  readonly tlsVerify?: boolean
+  readonly userAgent?: string
+  /** Most bytes of one download, or of one checkout. Default 32 GiB. */
+  readonly limit?: number
+  /** Milliseconds that one source may take. Default 2 hours. */
+  readonly timeout?: number
 }

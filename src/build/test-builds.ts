@@ -75,6 +75,7 @@ export class TestBuilds implements AsyncDisposable {
       content,
       cacheFolder: join(root, 'build-cache'),
       scratchFolder: join(root, 'tmp'),
+      sources: { folder: join(root, 'sources'), environment: { PATH: process.env['PATH'] } },
       now: () => new Date(),
       platform: { os: 'linux', architecture: 'amd64' },
       run: async (options) => await steps.run(options),
@@ -126,8 +127,9 @@ export class TestBuilds implements AsyncDisposable {
     text: string,
     files: Readonly<Record<string, ContextFile>> = {},
     options: BuildImageOptions = {},
+    services: Partial<BuildServices> = {},
   ): Promise<TestBuild> {
-    return await this.build({ ...options, context: await this.context({ ...files, Dockerfile: text }) })
+    return await this.build({ ...options, context: await this.context({ ...files, Dockerfile: text }) }, services)
   }
 
   /** An image of a static busybox with its commands and an /etc/passwd, named `busybox`. */

@@ -92,6 +92,7 @@ const noOutput = async (): Promise<void> => {
 
 const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServices> => {
   const [layers, content] = await Promise.all([engine.layers(), engine.content()])
+  const { tlsVerify, userAgent } = engine.options
   return {
     layers,
     content,
@@ -108,6 +109,12 @@ const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServi
     killSteps: async (prefix) => await steps.killAll(prefix),
     cacheFolder: engine.path('build-cache'),
     scratchFolder: engine.path('tmp'),
+    sources: {
+      folder: engine.path('sources'),
+      environment: engine.options.environment,
+      ...(tlsVerify === undefined ? {} : { tlsVerify }),
+      ...(userAgent === undefined ? {} : { userAgent }),
+    },
     now: engine.options.now,
     platform: engine.options.platform,
   }

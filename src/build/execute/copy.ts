@@ -24,6 +24,7 @@ import {
   latestCopied,
   type ExecuteContext,
   type Executor,
+  type FilesResult,
   type Result,
   type StepLayer,
 } from './executor.ts'
@@ -50,7 +51,7 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
   const { op } = vertex
   const base = filesInput(inputs)
   const selected = lazy(() => selectAll(op, inputs, context, defaultTime(base, context.times)))
-  const draft = lazy(async () => await draftOf(op, await selected(), await treeInput(inputs, 0, context), context))
+  const draft = lazy(async () => await draftOf(op, await selected(), async () => await treeInput(inputs, 0, context), context))
   return {
     kind: 'step',
     base,
@@ -58,7 +59,7 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
       async () => {
         // of a whole context only what matches counts, which is what the draft knows
         if (op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
-        return keyOf({ ...quickInputs(op), onto: chainOf(base), sources: await sourceIds(op, inputs, selected) }, context)
+        return keyOf({ ...quickInputs(op), onto: ontoOf(op, base), sources: await sourceIds(op, inputs, selected) }, context)
       },
       async () => await viewsKey(op, inputs, selected, context),
       async () => await layerKey(draft, context, op.from.some(({ kind }) => kind === 'inline') ? base.time : undefined),
@@ -97,23 +98,31 @@ export const lazy = <T>(work: () => Promise<T>): (() => Promise<T>) => {
 const quickInputs = ({ from, ...op }: CopyOp): StepFacts => ({
   ...op,
   from: from.map((one) =>
-    one.kind === 'input' ? { path: one.path, include: one.include } : { name: one.name, content: hashOf(one.content) },
+    one.kind === 'input'
+      ? { path: one.path, include: one.include, unpack: one.unpack }
+      : { name: one.name, content: hashOf(one.content) },
   ),
 })
 
-/** What names the sources: of other stages their files as a whole, of the build context the digests of what is taken. */
+/** Whether an owner has to be looked up in what is copied onto. */
+const hasNames = (chown: string | undefined): boolean => chown !== undefined && !/^(?:\d+|root)?(?::(?:\d+|root)?)?$/.test(chown)
+
+/** What names the files that are copied onto; the same for all where none of them has a say. */
+const ontoOf = (op: CopyOp, base: FilesResult): string => (op.link && !hasNames(op.chown) ? 'scratch' : chainOf(base))
+
+/** What names the sources: of other stages their files as a whole, of everything else the digests of what is taken. */
 const sourceIds = async (
   op: CopyOp,
   inputs: readonly Result[],
   selected: () => Promise<readonly Selected[]>,
 ): Promise<unknown> => {
-  const source = inputs[1]
-  if (source === undefined) return []
-  if (source.kind === 'files') return chainOf(source)
   const ids: unknown[] = []
-  for (const { from, tree, sources } of await selected())
-    if (from.kind === 'input')
-      for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
+  for (const { from, tree, sources } of await selected()) {
+    if (from.kind === 'inline') continue
+    const input = inputs[from.index]
+    if (input?.kind === 'files') ids.push(chainOf(input))
+    else for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
+  }
   return ids
 }
 
@@ -131,7 +140,7 @@ const viewsKey = async (
     if (from.kind === 'input')
       for (const { name, entry } of found)
         sources.push([name, entry.kind, entry.path, await layerViews(source, entry.path, context.services.layers)])
-  return keyOf({ ...quickInputs(op), onto: chainOf(filesInput(inputs)), views: sources }, context)
+  return keyOf({ ...quickInputs(op), onto: ontoOf(op, filesInput(inputs)), views: sources }, context)
 }
 
 const selectAll = async (
@@ -148,6 +157,11 @@ const selectAll = async (
       continue
     }
     const tree = await treeInput(inputs, from.index, context)
+    if (from.literal === true) {
+      const entry = await tree.stat(bytesAsText(from.path))
+      all.push({ from, tree, sources: entry === undefined ? [] : [{ name: nameOf(entry.path), entry }], sourceName: contextName })
+      continue
+    }
     for (const path of from.include ?? [])
       if (!hasWildcard(path) && !hasWildcard(from.path)) await selectSources(tree, `${from.path}/${path}`)
     const sourceName = inputs[from.index]?.kind === 'context' ? contextName : shownPath
@@ -176,10 +190,16 @@ const inlineTree = (name: string, content: string, time: number): MemoryTree => 
   ])
 }
 
-const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, context: ExecuteContext): Promise<LayerDraft> => {
-  const draft = new LayerDraft(target)
+const draftOf = async (
+  op: CopyOp,
+  selected: readonly Selected[],
+  target: () => Promise<Tree>,
+  context: ExecuteContext,
+): Promise<LayerDraft> => {
+  const below = op.link && !hasNames(op.chown) ? new MemoryTree() : await target()
+  const draft = new LayerDraft(op.link ? new MemoryTree() : below)
   await checkDestination(op, selected, draft)
-  const owner = op.chown === undefined ? undefined : await resolveOwner(op.chown, target)
+  const owner = op.chown === undefined ? undefined : await resolveOwner(op.chown, below)
   const common = {
     destination: op.destination,
     exclude: op.exclude,
@@ -190,7 +210,7 @@ const draftOf = async (op: CopyOp, selected: readonly Selected[], target: Tree, 
     const options = { ...common, sourceName }
     for (const source of sources) {
       throwIfAborted(context.signal)
-      if (op.unpack && from.kind === 'input' && source.entry.kind === 'file' && (await isArchive(tree.read(source.entry))))
+      if (from.kind === 'input' && from.unpack && source.entry.kind === 'file' && (await isArchive(tree.read(source.entry))))
         await extract(draft, tree, source, options, context)
       else
         await copyInto(

@@ -2,8 +2,9 @@ import { GantryError } from '../../lib/errors.ts'
 import { reportStep } from '../events.ts'
 import { creationTime, pretendedTime } from '../../oci/creation-time.ts'
 import type { ImageConfig } from '../../oci/image-config.ts'
-import type { ContextOp, ImageOp, ScratchOp } from '../graph.ts'
-import type { ContextResult, Executor, FilesResult } from './executor.ts'
+import type { ContextOp, GitOp, HttpOp, ImageOp, ScratchOp, Vertex } from '../graph.ts'
+import type { FetchContext, RemoteFiles } from '../sources/open-remote.ts'
+import type { ContextResult, ExecuteContext, Executor, FilesResult } from './executor.ts'
 
 /** `FROM scratch`: no layers. */
 export const executeScratch: Executor<ScratchOp> = async () => ({
@@ -13,10 +14,39 @@ export const executeScratch: Executor<ScratchOp> = async () => ({
   prepare: async () => undefined,
 })
 
-/** The build context, which the build brings along. */
+/** The build context and named ones, which the build brings along. */
 export const executeContext =
-  (context: () => Promise<ContextResult['tree']>): Executor<ContextOp> =>
-  async () => ({ kind: 'context', tree: await context() })
+  (context: (name: string | undefined) => Promise<ContextResult['tree']>): Executor<ContextOp> =>
+  async ({ op }) => ({ kind: 'context', tree: await context(op.name) })
+
+/** What a server has at an URL. What fetches it is only loaded by builds that do. */
+export const executeHttp: Executor<HttpOp> = async (vertex, _inputs, context) =>
+  await fetched(vertex, context, async (around) => await (await import('../sources/open-remote.ts')).openHttp(vertex.op, around))
+
+/** The files of a commit. */
+export const executeGit: Executor<GitOp> = async (vertex, _inputs, context) =>
+  await fetched(
+    vertex,
+    context,
+    async (around) => await (await import('../sources/open-remote.ts')).openGit(vertex.op.reference, around),
+  )
+
+const fetched = async (
+  { digest, label, source }: Vertex,
+  context: ExecuteContext,
+  work: (around: FetchContext) => Promise<RemoteFiles>,
+): Promise<ContextResult> => {
+  const { services, signal, onEvent } = context
+  const scratch = async (): Promise<string> => await context.scratch()
+  const id = `internal:${digest}`
+  const { tree } = await reportStep(
+    onEvent,
+    { id, label, source },
+    async () => await work({ sources: services.sources, scratch, signal, onEvent, id }),
+    ({ cached }) => cached,
+  )
+  return { kind: 'context', tree }
+}
 
 /** An image's layers, which are brought when a step needs their files. */
 export const executeImage: Executor<ImageOp> = async (

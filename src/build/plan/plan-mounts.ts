@@ -42,10 +42,10 @@ const contextFiles = (context: StageContext, { source }: MountOptions, { range }
   const path = posix.join('/', source)
   const op: CopyOp = {
     kind: 'copy',
-    from: [{ kind: 'input', index: 1, path: path.replaceAll(/[*?[]/g, '[$&]') }],
+    from: [{ kind: 'input', index: 1, path: path.replaceAll(/[*?[]/g, '[$&]'), unpack: false }],
     destination: path,
     exclude: [],
-    unpack: false,
+    link: false,
   }
   const none = createVertex({ kind: 'scratch' }, [], { label: 'scratch' })
   return createVertex(op, [none, context.context], { label: `[context] ${path}`, source: range })

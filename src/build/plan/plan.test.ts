@@ -89,7 +89,7 @@ EXPOSE $v$v
   assert.deepEqual([config.Healthcheck?.Test, config.Shell], [['CMD-SHELL', '$v'], ['$v']])
   assert.deepEqual(execOf(state).args, ['$v'])
   const copy = state.files.inputs[0]?.op as CopyOp
-  assert.deepEqual([copy.from, copy.destination], [[{ kind: 'input', index: 1, path: 'V' }], '/d-V/'])
+  assert.deepEqual([copy.from, copy.destination], [[{ kind: 'input', index: 1, path: 'V', unpack: false }], '/d-V/'])
 })
 
 test('planBuild() lets one instruction see one state of the variables (82)', async () => {
