@@ -68,7 +68,11 @@ const factsOf = (entry: LayerEntry): string => {
   const facts = entryFacts({
     path: '',
     kind: kind === 'whiteout' ? 'file' : kind,
-    ...{ mode, uid, gid, size, mtime },
+    mode,
+    uid,
+    gid,
+    size,
+    mtime,
     ...(target === undefined ? {} : { target: bytesAsText(target, rawTarget) }),
     ...(device === undefined ? {} : { device }),
     ...(xattrs === undefined ? {} : { xattrs }),
