@@ -15,9 +15,7 @@ import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { epochArgument, epochSource } from './epoch.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
-import { BuildHistory } from './explain/build-history.ts'
-import { buildIdentity } from './explain/build-identity.ts'
-import { scrubber } from './explain/secret-names.ts'
+import { openHistory } from './explain/open-history.ts'
 import { executeCopy } from './execute/copy.ts'
 import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
@@ -32,6 +30,7 @@ import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
 import { containerPrefix, Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
+import { CacheTransfer, type CacheTransferOptions } from './transfer/cache-transfer.ts'
 import { KnownDigests } from './tree/known-digests.ts'
 import { StackTree } from './tree/stack-tree.ts'
 import type { Tree } from './tree/tree.ts'
@@ -39,7 +38,7 @@ import { writeIndex } from './write-index.ts'
 
 export type { BuildEvent, OnBuildEvent } from './events.ts'
 
-export interface BuildImageOptions extends Abortable {
+export interface BuildImageOptions extends Abortable, CacheTransferOptions {
   /** A folder; or a tar, compressed or not, or a Dockerfile alone, as `docker build -` takes them. Default: no context. */
   readonly context?: string | ByteStream
   /**
@@ -124,6 +123,7 @@ class Build {
   readonly #resolving = new KeyedMutex()
   readonly #owned = new AsyncDisposableStack()
   readonly #lint: DockerfileLint
+  readonly #transfer: CacheTransfer
 
   constructor(options: BuildImageOptions, services: BuildServices, scratch: Scratch, around: Surroundings) {
     const { buildArgs = {} } = options
@@ -135,6 +135,7 @@ class Build {
     this.#services = services
     this.#scratch = scratch
     this.#around = around
+    this.#transfer = new CacheTransfer(options, services, around)
   }
 
   async run(): Promise<BuiltImage> {
@@ -145,11 +146,13 @@ class Build {
     this.#lint.end()
     const files = states.map((state) => state.files)
     const results = await this.#solve(files, loaded, this.#times(epoch))
-    return await internalStep(
+    const built = await internalStep(
       this.#around.onEvent,
       'exporting to image',
       async (id) => await this.#export(id, states, results, epoch),
     )
+    await this.#transfer.export(results)
+    return built
   }
 
   async #export(
@@ -164,7 +167,12 @@ class Build {
     for (const [index, state] of states.entries()) {
       const result = results[index]
       if (result === undefined) continue
-      const image = await exportImage(state, result, this.#services, { signal, ...(epoch === undefined ? {} : { epoch }) })
+      const fields = this.#transfer.fields(result)
+      const image = await exportImage(state, result, this.#services, {
+        signal,
+        fields,
+        ...(epoch === undefined ? {} : { epoch }),
+      })
       images.push({ ...image, platform: platformOf(image.config) })
     }
     onEvent({ kind: 'status', id, name: 'exporting layers', done: true })
@@ -293,11 +301,12 @@ class Build {
     const { stop } = this.#around
     let failure: { readonly error: unknown } | undefined
     const cache = new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
-    const history = await this.#history(cache, target)
+    const history = await openHistory({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services, cache)
     const solver = new Solver({
       executors: this.#executors(loaded),
       context: this.#executeContext(times),
       cache,
+      transfer: this.#transfer,
       history,
       noCache,
       parallelism,
@@ -318,17 +327,6 @@ class Build {
       await history.save(this.#services.now().toISOString(), false).catch(() => undefined)
       throw failure?.error ?? error
     }
-  }
-
-  async #history(cache: BuildCache, target: string | undefined): Promise<BuildHistory> {
-    const { noCache = false, buildArgs = {} } = this.#options
-    return await BuildHistory.open({
-      folder: cache.historyFolder,
-      identity: buildIdentity({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services.platform),
-      noCache,
-      filesOf: (layer) => cache.filesOf(layer),
-      scrub: scrubber(buildArgs),
-    })
   }
 
   #executors(loaded: LoadedContext): Executors {

@@ -1,5 +1,6 @@
 import { createImage } from '../content/mutate.ts'
 import type { Abortable } from '../lib/bytes.ts'
+import { mapConcurrent } from '../lib/concurrency.ts'
 import { GantryError } from '../lib/errors.ts'
 import { formatTime } from '../oci/creation-time.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -10,10 +11,13 @@ import { parseManifest } from '../oci/manifest.ts'
 import type { FilesResult, ResultLayer } from './execute/executor.ts'
 import type { BuildServices } from './interfaces.ts'
 import type { StageState } from './plan/stage-state.ts'
+import { buildkitInlineField, inlineField } from './transfer/cache-document.ts'
 
 export interface ExportOptions extends Abortable {
   /** Seconds since 1970: the date of all that is new (SOURCE_DATE_EPOCH); default: that of what it was made of. */
   readonly epoch?: number
+  /** What the config has besides. */
+  readonly fields?: Readonly<Record<string, unknown>>
   /** Of the manifest. */
   readonly annotations?: Readonly<Record<string, string>>
 }
@@ -38,7 +42,8 @@ export const exportImage = async (
 ): Promise<ExportedImage> => {
   const { layers } = result
   const { annotations = {} } = options
-  const config = configOf(state, result, options.epoch)
+  const config = { ...configOf(state, result, options.epoch), ...options.fields }
+  await mapConcurrent(layers, 4, async (layer) => await layer.fetch?.())
   const written = []
   for (const { diffId, blob } of layers) {
     const descriptor = blob ?? (await layerBlob(diffId, services, options))
@@ -55,9 +60,10 @@ export const exportImage = async (
   return { descriptor, imageId, config }
 }
 
-const layerBlob = async (
+/** The layer's own tar as a blob of the content store. */
+export const layerBlob = async (
   diffId: ResultLayer['diffId'],
-  { layers, content }: BuildServices,
+  { layers, content }: Pick<BuildServices, 'layers' | 'content'>,
   options: Abortable,
 ): Promise<Descriptor> => {
   const { tarSize } = await layers.info(diffId)
@@ -77,13 +83,17 @@ const configOf = (
   { layers, time }: Parameters<typeof exportImage>[1],
   epoch: number | undefined,
 ): ImageConfig => ({
-  ...state.base,
+  ...withoutCache(state.base),
   created: formatTime(epoch ?? time),
   ...(state.author === undefined || state.author === '' ? {} : { author: state.author }),
   config: state.config,
   rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
   history: timedHistory(state.history, layers, epoch),
 })
+
+/** The cache that the base image holds is none of this image. */
+const withoutCache = <T extends object>(base: T): T =>
+  Object.fromEntries(Object.entries(base).filter(([name]) => name !== inlineField && name !== buildkitInlineField)) as T
 
 /**
  * History with times, as BuildKit gives them: a step's that of its layer; what changed only the config has the time of the layer

@@ -1,11 +1,13 @@
-import type { DiskStore } from '../content/interfaces.ts'
+import type { DiskStore, ImageSource } from '../content/interfaces.ts'
 import type { LayerStore } from '../layers/interfaces.ts'
 import type { Abortable } from '../lib/bytes.ts'
 import type { Environment } from '../lib/http/proxy.ts'
-import type { Platform } from '../oci/descriptor.ts'
+import type { Descriptor, Platform } from '../oci/descriptor.ts'
+import type { DiffId } from '../oci/digest.ts'
 import type { RunOnceOptions } from '../runtime/interfaces.ts'
 import type { ReadRootFile } from '../runtime/user.ts'
 import type { ResolvedImage } from './plan/plan.ts'
+import type { CacheCompression, CacheSourceLocation } from './transfer/cache-location.ts'
 
 /** What a build needs from outside; given by the engine. */
 export interface BuildServices {
@@ -23,6 +25,8 @@ export interface BuildServices {
   readonly run?: (options: RunOnceOptions & { readonly readRootFile: ReadRootFile }) => Promise<number>
   /** Kills the containers whose ids begin so: those that a killed build left running. */
   readonly killSteps?: (prefix: string) => Promise<void>
+  /** Reads and writes caches elsewhere. Absent where there is only the one on this machine. */
+  readonly caches?: CacheServices
   /** Cache records, shared by all builds on the root; made where it is missing. */
   readonly cacheFolder: string
   /** For what lasts no longer than the build; made where it is missing. On a file system that overlayfs can write to. */
@@ -47,4 +51,18 @@ export interface SourceServices {
   readonly limit?: number
   /** Milliseconds that one source may take. Default 2 hours. */
   readonly timeout?: number
+}
+
+/** How caches elsewhere are reached. */
+export interface CacheServices {
+  /** Opens the place where a cache is; what `reference` names there may be missing. */
+  open(location: CacheSourceLocation): Promise<{ readonly source: ImageSource; readonly reference: string }>
+  /** The blob of a layer as it is to leave; it is in the content store then. */
+  compress(blob: Descriptor, layer: DiffId, options: CacheCompression & Abortable): Promise<Descriptor>
+  /** Copies a manifest of the content store there, with those of its blobs that are only in `sources`. */
+  send(
+    location: CacheSourceLocation,
+    manifest: Descriptor,
+    options: Abortable & { readonly sources: readonly ImageSource[] },
+  ): Promise<void>
 }

@@ -16,11 +16,15 @@ import {
   type Step,
 } from './execute/executor.ts'
 import type { Op, Vertex } from './graph.ts'
+import type { CacheTransfer } from './transfer/cache-transfer.ts'
+import type { ImportedLayer } from './transfer/imported-caches.ts'
 
 export interface SolveOptions {
   readonly executors: Executors
   readonly context: ExecuteContext
   readonly cache: BuildCache
+  /** Caches elsewhere: asked for what `cache` does not have, and told of what there is. */
+  readonly transfer: CacheTransfer
   /** What the last build did, to say why steps are done again. */
   readonly history: BuildHistory
   /** Whether results of earlier builds are not used. They are replaced. */
@@ -101,7 +105,11 @@ export class Solver {
     )
     const { base } = step
     const time = Math.max(base.time, layer.time)
-    return { kind: 'files', layers: [...base.layers, layer], time, prepare: (options) => base.prepare(options) }
+    const prepare: FilesResult['prepare'] = async (options) => {
+      await base.prepare(options)
+      await layer.fetch?.()
+    }
+    return { kind: 'files', layers: [...base.layers, layer], time, prepare }
   }
 
   async #layer(vertex: Vertex, step: Step): Promise<StepResult> {
@@ -137,17 +145,33 @@ export class Solver {
 
   /** What the cache has, which is kept for the keys that it did not have too. */
   async #find(vertex: Vertex, step: Step, inputs: unknown, missed: readonly object[]): Promise<StepResult | undefined> {
-    const { cache, history, noCache } = this.#options
-    const record = noCache ? undefined : await cache.find(inputs)
-    if (record === undefined) return undefined
-    for (const other of missed)
-      if (other !== inputs) await cache.keep({ ...record, inputs: other, step: history.shown(vertex.label) })
-    await history.note(vertex, step.facts, { outcome: 'cached', result: record.layer })
-    return { layer: layerOf(record), cached: true }
+    const { cache, history, noCache, transfer } = this.#options
+    if (noCache) return undefined
+    const record = await cache.find(inputs)
+    const found = record ?? (await transfer.find(inputs))
+    if (found === undefined) return undefined
+    const keys = [...missed.filter((other) => other !== inputs), inputs]
+    const text = history.shown(vertex.label)
+    const keep = async (known: CacheRecord, all: readonly unknown[]): Promise<void> => {
+      for (const key of all) await cache.keep({ ...known, inputs: key, step: text })
+    }
+    transfer.note(keys, found)
+    await history.note(vertex, step.facts, { outcome: 'cached', result: found.layer })
+    if (record !== undefined) {
+      await keep(record, keys.slice(0, -1))
+      return { layer: layerOf(record), cached: true }
+    }
+    const { layer, time } = found
+    const fetch = async (): Promise<void> => {
+      await (found as ImportedLayer).fetch()
+      await keep({ layer, time, createdAt: this.#options.context.services.now().toISOString(), inputs, step: text }, keys)
+    }
+    let fetched: Promise<void> | undefined
+    return { layer: { diffId: layer, time, fetch: () => (fetched ??= fetch()) }, cached: true }
   }
 
   async #make(vertex: Vertex, step: Step, missed: readonly object[]): Promise<MadeLayer> {
-    const { cache, context, history } = this.#options
+    const { cache, context, history, transfer } = this.#options
     await step.base.prepare({ signal: context.signal })
     const { diffId: layer, time } = await step.run()
     const made = {
@@ -158,6 +182,7 @@ export class Solver {
     const files = await step.files?.()
     if (files !== undefined) await cache.keepFiles(layer, files)
     for (const inputs of missed) await cache.keep({ ...made, inputs, step: history.shown(vertex.label) })
+    transfer.note(missed, made)
     return layerOf(made)
   }
 }

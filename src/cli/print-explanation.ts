@@ -1,4 +1,4 @@
-import { explainBuild } from '../engine/explain-build.ts'
+import { explainBuild } from '../engine/builds/explain.ts'
 import type { CliContext } from './command.ts'
 import { printable } from './render/display-width.ts'
 import { humanDuration } from './render/units.ts'

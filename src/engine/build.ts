@@ -9,6 +9,7 @@ import { platformOf } from '../oci/image-config.ts'
 import { servesPlatform } from '../oci/platform-match.ts'
 import { familiarName, familiarString, formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { StepRunner } from '../runtime/step-runner.ts'
+import { buildCaches } from './builds/caches.ts'
 import { buildMetadata } from './builds/metadata.ts'
 import type { BuildOutput } from './builds/output.ts'
 import { writeOutputs } from './builds/write-outputs.ts'
@@ -107,6 +108,7 @@ const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServi
     },
     run: async (options) => await steps.run(options),
     killSteps: async (prefix) => await steps.killAll(prefix),
+    caches: buildCaches(engine),
     cacheFolder: engine.path('build-cache'),
     scratchFolder: engine.path('tmp'),
     sources: {

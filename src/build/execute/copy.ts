@@ -117,11 +117,14 @@ const sourceIds = async (
   selected: () => Promise<readonly Selected[]>,
 ): Promise<unknown> => {
   const ids: unknown[] = []
-  for (const { from, tree, sources } of await selected()) {
+  for (const from of op.from) {
     if (from.kind === 'inline') continue
     const input = inputs[from.index]
+    // what a stage made need not be here to be named
     if (input?.kind === 'files') ids.push(chainOf(input))
-    else for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
+    else
+      for (const { tree, sources } of (await selected()).filter((one) => one.from === from))
+        for (const one of sources) ids.push([one.name, one.entry.kind, await sourceDigest(tree, one, op.exclude)])
   }
   return ids
 }
@@ -133,14 +136,15 @@ const viewsKey = async (
   selected: () => Promise<readonly Selected[]>,
   context: ExecuteContext,
 ): Promise<StepFacts | undefined> => {
-  const source = inputs[1]
-  if (source?.kind !== 'files' || op.from.some((from) => from.kind === 'input' && from.include !== undefined)) return undefined
-  const sources: unknown[] = []
-  for (const { from, sources: found } of await selected())
-    if (from.kind === 'input')
-      for (const { name, entry } of found)
-        sources.push([name, entry.kind, entry.path, await layerViews(source, entry.path, context.services.layers)])
-  return keyOf({ ...quickInputs(op), onto: ontoOf(op, filesInput(inputs)), views: sources }, context)
+  const views: unknown[] = []
+  for (const from of op.from) {
+    const input = from.kind === 'input' && from.include === undefined ? inputs[from.index] : undefined
+    if (input?.kind !== 'files') return undefined
+    for (const { sources } of (await selected()).filter((one) => one.from === from))
+      for (const { name, entry } of sources)
+        views.push([name, entry.kind, entry.path, await layerViews(input, entry.path, context.services.layers)])
+  }
+  return keyOf({ ...quickInputs(op), onto: ontoOf(op, filesInput(inputs)), views }, context)
 }
 
 const selectAll = async (

@@ -16,6 +16,8 @@ export interface ResultLayer {
   readonly diffId: DiffId
   readonly blob?: Descriptor
   readonly time?: number
+  /** Brings a layer into the layer store that a cache elsewhere has. */
+  readonly fetch?: () => Promise<void>
 }
 
 /** A file system as a stack of layers, base first. */

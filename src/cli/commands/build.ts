@@ -16,6 +16,14 @@ export const command = defineCommand({
   flags: {
     'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
+    'cache-from': {
+      type: 'list',
+      help: "Take steps from elsewhere: 'type=registry,ref=NAME', 'type=local,src=FOLDER', or an image that holds a cache",
+    },
+    'cache-to': {
+      type: 'list',
+      help: "Put steps elsewhere: 'type=registry,ref=NAME[,mode=max]', 'type=local,dest=FOLDER[,mode=max]', 'type=inline'",
+    },
     check: { type: 'boolean', help: 'Build nothing; check the Dockerfile by the rules, and say how to mend it' },
     explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
     file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
@@ -62,6 +70,8 @@ export const command = defineCommand({
       buildArgs: { ...epoch(context.environment), ...pairs(flags['build-arg'], context.environment) },
       labels: pairs(flags.label, {}),
       extraHosts: flags['add-host'],
+      cacheFrom: flags['cache-from'],
+      cacheTo: flags['cache-to'],
       noCache: flags['no-cache'] === true,
       pull: flags.pull === true,
       network: network(flags.network),

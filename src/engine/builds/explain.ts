@@ -1,9 +1,9 @@
-import { historyFolderIn } from '../build/cache.ts'
-import { readBuildRecord, type BuildRecord } from '../build/explain/build-history.ts'
-import { buildIdentity, type IdentityOptions } from '../build/explain/build-identity.ts'
-import { formatLabel, type StepNote } from '../build/explain/step-note.ts'
-import { GantryError } from '../lib/errors.ts'
-import type { Engine } from './engine.ts'
+import { historyFolderIn } from '../../build/cache.ts'
+import { readBuildRecord, type BuildRecord } from '../../build/explain/build-history.ts'
+import { buildIdentity, type IdentityOptions } from '../../build/explain/build-identity.ts'
+import { formatLabel, type StepNote } from '../../build/explain/step-note.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { Engine } from '../engine.ts'
 
 /** What is known of the last build of something. */
 export interface BuildExplanation extends Pick<BuildRecord, 'at' | 'complete'> {
