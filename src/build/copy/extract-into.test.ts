@@ -32,7 +32,7 @@ const link = (name: string, linkName: string, kind: 'symlink' | 'hardlink' = 'sy
   ...base,
   kind,
   name,
-  mode: 0o777,
+  mode: kind === 'symlink' ? 0o777 : 0o644,
   linkName,
 })
 const tarOf = async (...entries: readonly TarInput[]): Promise<Buffer> => await collect(writeTar(entries), 1 << 24)

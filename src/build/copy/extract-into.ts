@@ -2,7 +2,6 @@ import { bytesAsText } from '../../layers/tree/byte-text.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { resolvePath } from '../tree/resolve-path.ts'
 import { cleanPath, joinPath, nameOf, parentOf, type TreeEntry } from '../tree/tree.ts'
-import type { ModeChange } from './chmod.ts'
 import type { Owner } from './copy-into.ts'
 import type { DraftEntry, FolderAttributes, LayerDraft } from './layer-draft.ts'
 import type { SpooledEntry } from './spool-archive.ts'
@@ -12,14 +11,14 @@ export interface ExtractOptions {
   readonly destination: string
   /** Of all that is extracted. Default: as the archive says. */
   readonly owner?: Owner
-  readonly chmod?: ModeChange
   /** Of the folders that are made for the destination. */
   readonly time: TreeEntry['mtime']
 }
 
 /**
  * Extracts an archive into the draft as docker's ADD does: names and links cannot lead out of the destination, which is the root
- * for them; what is in the way goes, folders stay and get the archive's attributes. `invalid_argument` for a hard link to nothing.
+ * for them; what is in the way goes, folders stay and get the archive's attributes. Modes are the archive's whatever --chmod says.
+ * `invalid_argument` for a hard link to nothing.
  */
 export const extractInto = async (
   draft: LayerDraft,
@@ -36,13 +35,15 @@ export const extractInto = async (
     const parent = await resolveIn(below, parentOf(path))
     const full = joinPath(joinPath(root, parent), nameOf(path))
     await draft.makeFolders(parentOf(full), { ...made, mtime: entry.mtime })
-    if (path === '' && entry.kind !== 'folder') continue
+    // the archive's own root says nothing of the folder that it is extracted to
+    if (path === '') continue
     if (entry.kind === 'hardlink') {
       const link = joinPath(root, await resolveIn(below, cleanPath(bytesAsText(entry.linkName ?? '', entry.rawLinkName)), false))
-      const first = items.get(link)
-      if (first === undefined) throw noTarget(entry.name, entry.linkName ?? '')
+      const target = items.get(link)
+      if (target === undefined) throw noTarget(entry.name, entry.linkName ?? '')
       if (link === full) continue
-      const item = { ...first, entry: { ...first.entry, path: full }, sameAs: first.sameAs ?? first }
+      const first = await withAttributes(draft, items, target.sameAs ?? target, { ...entry, ...options.owner })
+      const item = { ...first, entry: { ...first.entry, path: full }, sameAs: first }
       await draft.put(item)
       items.set(full, item)
       continue
@@ -58,14 +59,12 @@ export const extractInto = async (
       kind,
       ...rest
     } = entry
-    const mode = options.chmod === undefined || kind === 'symlink' ? rest.mode : options.chmod(rest.mode, kind === 'folder')
     const item: DraftEntry = {
       entry: {
         ...rest,
         ...options.owner,
         path: full,
         kind,
-        mode,
         ...(linkName === undefined ? {} : { target: bytesAsText(linkName, entry.rawLinkName) }),
       },
       ...(body === undefined ? {} : { body }),
@@ -74,6 +73,32 @@ export const extractInto = async (
     items.set(full, item)
   }
 }
+
+/** A link's header holds for the file that it is another name of: docker sets what it says as it does for any entry. */
+const withAttributes = async (
+  draft: LayerDraft,
+  items: Map<string, DraftEntry>,
+  file: DraftEntry,
+  { mode, uid, gid, mtime }: Pick<TreeEntry, 'mode' | 'uid' | 'gid' | 'mtime'>,
+): Promise<DraftEntry> => {
+  const { entry } = file
+  const changed = { ...entry, uid, gid, ...(entry.kind === 'symlink' ? {} : { mode, mtime }) }
+  if (changed.uid === entry.uid && changed.gid === entry.gid && changed.mode === entry.mode && sameTime(changed, entry))
+    return file
+  const first: DraftEntry = { ...file, entry: changed }
+  const names = [...items].filter(([, item]) => item.sameAs === file)
+  for (const [path, item] of [[entry.path, first] as const, ...names]) {
+    const renewed = item === first ? first : { ...item, entry: { ...changed, path }, sameAs: first }
+    // something else may have taken the name meanwhile
+    if (items.get(path) !== (item === first ? file : item)) continue
+    await draft.put(renewed)
+    items.set(path, renewed)
+  }
+  return first
+}
+
+const sameTime = (one: Pick<TreeEntry, 'mtime'>, other: Pick<TreeEntry, 'mtime'>): boolean =>
+  one.mtime.seconds === other.mtime.seconds && one.mtime.nanoseconds === other.mtime.nanoseconds
 
 const resolveIn = async (tree: Parameters<typeof resolvePath>[0], path: string, last = true): Promise<string> =>
   (await resolvePath(tree, path, { last })).path

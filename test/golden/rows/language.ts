@@ -1,0 +1,76 @@
+import type { CorpusRows } from '../row.ts'
+
+/** Lines, directives, comments, forms, and what is refused (79 to 81, 90). */
+export const language: CorpusRows = {
+  'lower-case-and-blanks': { text: 'from base\nrun echo lower > /lower\n\n\tEnv a=b\nLaBeL c=d', buildah: true },
+  'no-line-end': { text: 'FROM base\nENV a=b' },
+  'crlf-lines': { text: 'FROM base\r\nRUN echo one \\\r\n  two > /f\r\nENV a=b\r\n' },
+  'byte-order-mark': { text: '\u{feff}FROM base\nENV a=b' },
+  'comments-everywhere': {
+    text: '# one\n  # two\nFROM base\n# three\nRUN echo a \\\n# inside\n  b > /f \\\n    # inside again\n  && echo c >> /f\n# end',
+  },
+  'hash-is-no-comment-later': {
+    text: 'FROM base\nRUN echo "# not" > /f # shell\nENV a=#b c="d # e"\nLABEL l=x#y',
+  },
+  'leading-blanks-kept-in-arguments': { text: 'FROM base\nRUN echo "a\\\n    b" > /f\nENV a="x\\\n   y"', buildah: true },
+  'empty-continuation': { text: 'FROM base\nRUN echo a \\\n\n  b \\\n   \n  c > /f' },
+  'continued-at-end': { text: 'FROM base\nRUN echo a > /f \\\n' },
+  'blank-after-backslash': { text: 'FROM base\nRUN echo a \\  \n b > /f\nENV x=1 \\\t\n  y=2' },
+  'double-backslash-continues-not': { text: 'FROM base\nENV a=b\\\\\nENV c=d' },
+  'three-backslashes': { text: 'FROM base\nRUN echo a\\\\\\\n b > /f', refused: /unknown instruction: b/i },
+  'escape-directive': {
+    text: '# escape=`\nFROM base\nRUN echo a `\n  # comment\n  b > /out `\n  && echo c >> /out\nENV x="`$y" z=a` b w=C:\\x',
+    buildah: true,
+  },
+  'escape-directive-backslash': { text: '# escape=\\\nFROM base\nRUN echo a \\\n b > /f' },
+  'escape-directive-any-case': { text: '#   EsCaPe  =  `  \nFROM base\nENV a=b`\nc' },
+  'directive-after-comment': { text: '# comment\n# escape=`\nFROM base\nENV a=`b' },
+  'directive-after-blank-line': { text: '\n# escape=`\nFROM base\nRUN echo a \\\n b > /f' },
+  'directive-after-instruction': { text: 'FROM base\n# escape=`\nRUN echo a \\\n b > /f' },
+  'directive-unknown-ends': { text: '# unknown=x\n# escape=`\nFROM base\nENV a=x\\\ny' },
+  'tabs-between': { text: 'FROM\tbase\nENV\ta=b\tc=d\nRUN\techo x\t> /x', buildah: true },
+  'json-or-shell': {
+    text: 'FROM base\nCMD ["a", "b"]  \nENTRYPOINT [ "a" ] # no\nVOLUME ["/a"\n',
+    differs: [
+      {
+        reason: 'what follows a list makes it the shell form in BuildKit by now; docker 20.10 drops it',
+        theirs: 'config.Entrypoint ["a"]',
+        ours: 'config.Entrypoint ["/bin/sh","-c","[ \\"a\\" ] # no"]',
+      },
+      {
+        reason: 'as above',
+        theirs: 'history - ENTRYPOINT ["a"]',
+        ours: 'history - ENTRYPOINT ["/bin/sh" "-c" "[ \\"a\\" ] # no"]',
+      },
+    ],
+  },
+  'long-line': {
+    text: `FROM base\nENV ${Array.from({ length: 400 }, (_, index) => `v${index}=${index}`).join(' ')}`,
+  },
+  'many-steps': {
+    text: `FROM base\n${Array.from({ length: 12 }, (_, index) => `RUN echo ${index} > /f${index}`).join('\n')}`,
+  },
+  'piped-dockerfile': { text: 'FROM base\nRUN echo piped > /piped', piped: true },
+  'dockerfile-in-folder': { text: 'FROM scratch\nCOPY x /x', dockerfile: 'sub/other.txt', files: { x: 'x' } },
+  'piped-without-context': { text: 'FROM base\nCOPY Dockerfile /x', piped: true, refused: /"\/Dockerfile": not found/ },
+  'nothing-in-it': { text: '# only a comment\n', refused: /file with no instructions|no build stage/ },
+  'no-from': { text: 'RUN true', refused: /no build stage in current context|FROM/ },
+  'unknown-instruction': { text: 'FROM base\nRUNN true', refused: /unknown instruction: RUNN/i },
+  'unknown-instruction-later': { text: 'FROM base\nRUN true\nEVN a=b', refused: /unknown instruction: EVN/i },
+  'directive-twice': { text: '# escape=`\n# escape=\\\nFROM base', refused: /only one escape parser directive can be used/ },
+  'directive-bad-escape': { text: '# escape=x\nFROM base', refused: /invalid (?:escape token '?x|ESCAPE)/i },
+  'from-three-words': { text: 'FROM base x', refused: /FROM requires either one or three arguments/ },
+  'from-bad-stage-name': { text: 'FROM base AS 1x', refused: /invalid name for build stage: "1x"/ },
+  'from-blank': { text: 'ARG none\nFROM $none', refused: /base name .*should not be blank/ },
+  'from-bad-name': { text: 'FROM Base', refused: /must be lowercase|invalid reference|BASE|Base/ },
+  'from-bad-platform': { text: 'FROM --platform=$none base', refused: /empty platform|invalid|platform/ },
+  'env-without-value': { text: 'FROM base\nENV lonely', refused: /ENV must have two arguments/ },
+  'env-half': { text: 'FROM base\nENV a=1 b', refused: /can't find = in "b"/ },
+  'env-blank-name': { text: 'FROM base\nENV =x', refused: /names can not be blank/ },
+  'arg-nothing': { text: 'FROM base\nARG', refused: /ARG requires/ },
+  'label-half': { text: 'FROM base\nLABEL a=1 b', refused: /can't find = in "b"/ },
+  'user-nothing': { text: 'FROM base\nUSER', refused: /USER requires exactly one argument/ },
+  'workdir-nothing': { text: 'FROM base\nWORKDIR', refused: /WORKDIR requires exactly one argument/ },
+  'target-unknown': { text: 'FROM base AS build', target: 'bild', refused: /target stage "?bild"? could not be found/ },
+  'run-unknown-flag': { text: 'FROM base\nRUN --nope true', refused: /unknown flag: (?:--)?nope/i },
+}
