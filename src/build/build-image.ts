@@ -267,7 +267,7 @@ class Build {
       ...(target === undefined ? {} : { target }),
     }
     const distinct = [...new Map(platforms.map((platform) => [formatPlatform(normalizePlatform(platform)), platform])).values()]
-    const linted = lint === undefined ? {} : { lint }
+    const linted = lint === undefined ? {} : { observer: lint }
     if (distinct.length === 0) return [await planBuild(dockerfile, { ...options, ...linted })]
     const showPlatform = distinct.length > 1
     return await Promise.all(

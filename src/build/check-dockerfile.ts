@@ -3,6 +3,7 @@ import type { Platform } from '../oci/descriptor.ts'
 import { digestOf } from '../oci/digest.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { contextSource, dockerfileSource, type BuildImageOptions } from './build-image.ts'
+import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { createSourceFile, type SourceFile } from './dockerfile/source.ts'
 import { createVertex } from './graph.ts'
@@ -10,7 +11,8 @@ import type { BuildServices } from './interfaces.ts'
 import { DockerfileLint } from './lint/dockerfile-lint.ts'
 import type { LintWarning } from './lint/linter.ts'
 import { loadContext, type LoadedContext } from './load-context.ts'
-import { planAllStages, type PlanOptions, type ResolvedImage } from './plan/plan.ts'
+import { OutlineObserver, type Outline } from './outline/outline-observer.ts'
+import { findTarget, planAllStages, planBuild, type PlanOptions, type ResolvedImage } from './plan/plan.ts'
 import { Scratch } from './scratch.ts'
 
 export type CheckOptions = Pick<BuildImageOptions, 'context' | 'dockerfile' | 'target' | 'buildArgs' | 'pull' | 'signal'> & {
@@ -61,7 +63,7 @@ export const checkDockerfile = async (options: CheckOptions, services: CheckServ
       lint.ignore(await ignored())
       await planAllStages(dockerfile, {
         ...planOptions(options, services),
-        lint,
+        observer: lint,
         resolveImage: async (reference, platform) => {
           try {
             return await resolve(reference, platform, options, services)
@@ -81,6 +83,26 @@ export const checkDockerfile = async (options: CheckOptions, services: CheckServ
       return found(error)
     }
   })
+
+/** What the target of a Dockerfile takes from whoever builds it. */
+export const outlineDockerfile = async (options: CheckOptions, services: CheckServices): Promise<Outline> =>
+  await withDefinition(options, services, async ({ dockerfile: { name, text } }) => {
+    const dockerfile = parseDockerfile(text, name)
+    const observer = new OutlineObserver(options.buildArgs ?? {})
+    await planBuild(dockerfile, {
+      ...planOptions(options, services),
+      observer,
+      resolveImage: (reference, platform) => resolve(reference, platform, options, services),
+    })
+    return observer.outline(findTarget(dockerfile, options.target))
+  })
+
+/** The stages of a Dockerfile; nothing is evaluated. */
+export const listTargets = async (
+  options: CheckOptions,
+  services: Pick<CheckServices, 'scratchFolder'>,
+): Promise<Pick<Dockerfile, 'file' | 'stages'>> =>
+  await withDefinition(options, services, async ({ dockerfile: { name, text } }) => parseDockerfile(text, name))
 
 const planOptions = (options: CheckOptions, services: CheckServices): Omit<PlanOptions, 'resolveImage'> => {
   const { target, platform, buildArgs = {}, signal } = options

@@ -5,6 +5,7 @@ import type { LogicalLines } from '../dockerfile/lines.ts'
 import type { ParseObserver } from '../dockerfile/parse-dockerfile.ts'
 import type { IgnoreFile } from '../ignore.ts'
 import type { Variables } from '../plan/environment.ts'
+import type { PlanObserver } from '../plan/plan-observer.ts'
 import { lintFile, lintLines } from './lint-file.ts'
 import { lintBaseImage, lintFrom, type FromScope } from './lint-from.ts'
 import { lintWriting } from './lint-names.ts'
@@ -21,7 +22,7 @@ export interface DockerfileLintOptions {
 }
 
 /** Checks one Dockerfile while it is parsed and planned, one time only. */
-export class DockerfileLint implements ParseObserver {
+export class DockerfileLint implements ParseObserver, PlanObserver {
   readonly #options: DockerfileLintOptions
   readonly #unknownImages = new Set<string>()
   readonly #unknownStages = new Set<number>()

@@ -5,6 +5,7 @@ import type { ArgInstruction, Instruction } from '../dockerfile/instruction.ts'
 import { nearest } from '../dockerfile/suggest.ts'
 import type { IgnoreFile } from '../ignore.ts'
 import { lookupIn, type Variables } from '../plan/environment.ts'
+import type { StageObserver } from '../plan/plan-observer.ts'
 import type { StageState } from '../plan/stage-state.ts'
 import { expandedWords } from './expanded-words.ts'
 import { jsonForm, quoteValue, renameVariable, write } from './fixes.ts'
@@ -35,7 +36,7 @@ type Of<K extends Instruction['kind']> = Extract<Instruction, { kind: K }>
 const noVariables = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE'])
 
 /** The rules about the instructions of one stage, given one by one with the state before each. */
-export class StageLint {
+export class StageLint implements StageObserver {
   readonly #linter: Linter
   readonly #scope: StageScope
   readonly #last = new Map<string, Instruction>()

@@ -6,11 +6,11 @@ import { expand } from '../dockerfile/expand.ts'
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { atSource, atSourceAsync, parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { didYouMean } from '../dockerfile/suggest.ts'
-import type { DockerfileLint } from '../lint/dockerfile-lint.ts'
 import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex } from '../graph.ts'
 import type { RunOptions } from '../run-options.ts'
 import { applyInstruction } from './apply-instruction.ts'
 import { globalArguments, lookupIn, platformArguments, proxyVariables, variablesOf, type Variables } from './environment.ts'
+import type { PlanObserver } from './plan-observer.ts'
 import { stepLabels, type StageContext } from './stage-context.ts'
 import { defaultPath, type StageState } from './stage-state.ts'
 
@@ -28,7 +28,7 @@ export interface PlanOptions extends Abortable {
   readonly run?: Pick<RunOptions, 'allow' | 'ulimits' | 'shmSize'>
   readonly context: Vertex<ContextOp>
   /** Is asked about everything that is planned. */
-  readonly lint?: DockerfileLint
+  readonly observer?: PlanObserver
   /** An image's config by its name as the Dockerfile writes it. */
   readonly resolveImage: (reference: string, platform: Platform) => Promise<ResolvedImage>
 }
@@ -61,7 +61,7 @@ const platformAskedFor = ({ platform }: PlanOptions): Partial<StageState['base']
   return { os, architecture, ...(variant === undefined ? {} : { variant }) }
 }
 
-const findTarget = ({ stages, file }: Dockerfile, target: string | undefined): Stage => {
+export const findTarget = ({ stages, file }: Dockerfile, target: string | undefined): Stage => {
   const last = stages.at(-1)
   const found =
     target === undefined || target === ''
@@ -93,10 +93,10 @@ class Planner {
     const platforms = { build: options.buildPlatform, target: this.#targetPlatform }
     const defaults = platformArguments(platforms, options.target || stage.from.alias, options.buildArguments)
     this.#globals = globalArguments(defaults, dockerfile.args, options.buildArguments, dockerfile.escape)
-    options.lint?.file(dockerfile, defaults, this.#globals)
+    options.observer?.file(dockerfile, defaults, this.#globals)
     // also of the stages that are not needed
     for (const one of dockerfile.stages) {
-      options.lint?.from(one.from)
+      options.observer?.from?.(one.from)
       this.#baseOf(one)
     }
     this.#resolveAhead(stage, new Set())
@@ -178,8 +178,8 @@ class Planner {
       base.kind === 'image' ? await atSourceAsync(from.range, () => this.#image(base.reference, base.platform)) : undefined
     const inherited = base.kind === 'stage' ? await this.stage(base.stage) : undefined
     if (base.kind === 'image' && begun !== undefined)
-      this.#options.lint?.baseImage(stage, base.reference, base.platform, begun.image.config)
-    const lint = this.#options.lint?.stage(stage, base.kind === 'stage' ? base.stage : undefined)
+      this.#options.observer?.baseImage?.(stage, base.reference, base.platform, begun.image.config)
+    const observed = this.#options.observer?.stage(stage, base.kind === 'stage' ? base.stage : undefined)
     const triggers = inherited?.config.OnBuild ?? begun?.image.config.config?.OnBuild ?? []
     const instructions: readonly { readonly instruction: Instruction; readonly trigger: boolean }[] = [
       ...triggers.map((one) => ({ instruction: parseTrigger(one, from.range), trigger: true })),
@@ -193,7 +193,7 @@ class Planner {
     state = { ...state, cmdSet: false, config: withoutTriggers(state.config), stage: stage.from.alias ?? String(stage.index) }
     for (const { instruction, trigger } of instructions) {
       const context = this.#context(stage, trigger ? (text) => label(`ONBUILD ${text}`) : label)
-      lint?.instruction(state, instruction)
+      observed?.instruction(state, instruction)
       state = await atSourceAsync(instruction.range, () => applyInstruction(state, context, instruction))
     }
     return state

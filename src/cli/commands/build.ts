@@ -24,6 +24,11 @@ export const command = defineCommand({
       type: 'list',
       help: "Put steps elsewhere: 'type=registry,ref=NAME[,mode=max]', 'type=local,dest=FOLDER[,mode=max]', 'type=inline'",
     },
+    call: {
+      type: 'string',
+      value: 'METHOD[,format=json]',
+      help: 'Build nothing; "check" as --check, "outline": the arguments and secrets of the target, "targets": the stages',
+    },
     check: { type: 'boolean', help: 'Build nothing; check the Dockerfile by the rules, and say how to mend it' },
     explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
     file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
@@ -47,6 +52,7 @@ export const command = defineCommand({
     'gantry build --platform linux/amd64,linux/arm64 -t registry.example.com/hello:1 --push .',
     'gantry build --target bin -o out .',
     'gantry build --check .',
+    'gantry build --call outline --target bin .',
     'gantry build --explain .',
   ],
   async run(context, [path = ''], flags) {
@@ -57,7 +63,12 @@ export const command = defineCommand({
         'invalid argument: cannot use stdin for both build context and dockerfile',
       )
     if (flags.explain === true) return await explain(context, path, flags)
-    if (flags.check === true) return await check(context, path, flags)
+    const called = flags.check === true ? 'check' : flags.call
+    if (called !== undefined && called !== 'build') {
+      const { parseCall, runCall } = await import('../build-call.ts')
+      const call = parseCall(called)
+      if (call !== undefined) return await runCall(context, call, definition(context, path, flags))
+    }
     const making = readOutputFlags(context, flags)
     const quiet = flags.quiet === true
     const lint: string[] = []
@@ -99,13 +110,6 @@ export const command = defineCommand({
     }
   },
 })
-
-/** Checks a Dockerfile without building. */
-const check = async (context: CliContext, path: string, flags: DefinitionFlags): Promise<number> => {
-  const { checkBuild } = await import('../../engine/check-build.ts')
-  const { printCheck } = await import('../print-check.ts')
-  return printCheck(context, await checkBuild(context.engine, definition(context, path, flags)))
-}
 
 interface DefinitionFlags {
   readonly file: string | undefined
