@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { chmod, chown, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Abortable } from '../lib/bytes.ts'
 import { systemCode, throwIfAborted } from '../lib/errors.ts'
@@ -8,14 +8,20 @@ import { exists, writeFileAtomic } from '../lib/files.ts'
 import { tryLock, type FileLock } from '../lib/lock.ts'
 import { hashOf } from './graph.ts'
 
-/** Which cache a step mounts. */
-export interface CacheMountRequest {
+/** What makes a cache another one: what steps share that ask for the same (BuildKit's ref of a cache folder). */
+export interface CacheMountFacts {
   readonly id: string
-  readonly sharing: 'shared' | 'private' | 'locked'
-  /** What a new one begins with: what names the files, and what writes them into an empty folder. */
-  readonly seed?: { readonly name: string; readonly write: (folder: string) => Promise<void> }
+  /** What names the files that a new one begins with. */
+  readonly seed?: string
   /** Of a new one's folder; default 0755 of root. */
   readonly attributes?: { readonly mode: number; readonly uid: number; readonly gid: number }
+}
+
+/** Which cache a step mounts. */
+export interface CacheMountRequest extends CacheMountFacts {
+  readonly sharing: 'shared' | 'private' | 'locked'
+  /** Writes what a new one begins with into an empty folder. */
+  readonly fill?: (folder: string) => Promise<void>
 }
 
 interface HoldOptions extends Abortable {
@@ -35,27 +41,20 @@ export interface HeldCacheMount extends AsyncDisposable {
 export interface CacheMount {
   /** Of this one folder of the cache. */
   readonly key: string
-  readonly id: string
+  readonly facts: CacheMountFacts
   readonly folder: string
   /** RFC 3339. */
   readonly createdAt: string
   readonly usedAt: string
 }
 
-interface Facts {
-  readonly id: string
-  readonly seed?: string
-  readonly attributes?: CacheMountRequest['attributes']
-}
-
 const placeOf = (root: string): string => join(root, 'mounts')
 
-/** Steps that ask for the same id, the same beginning and the same owner share a cache (BuildKit's ref of a cache folder). */
-const cacheMountKey = (request: CacheMountRequest): string => hashOf(factsOf(request))
+const cacheMountKey = (request: CacheMountFacts): string => hashOf(factsOf(request))
 
-const factsOf = ({ id, seed, attributes }: CacheMountRequest): Facts => ({
+const factsOf = ({ id, seed, attributes }: CacheMountFacts): CacheMountFacts => ({
   id,
-  ...(seed === undefined ? {} : { seed: seed.name }),
+  ...(seed === undefined ? {} : { seed }),
   ...(attributes === undefined ? {} : { attributes }),
 })
 
@@ -107,11 +106,11 @@ const openFolder = async (
 
 /** Those who share may make it at once: the first counts. */
 const makeFolder = async (root: string, request: CacheMountRequest, folder: string, temporary: string): Promise<void> => {
-  const { seed, attributes = { mode: 0o755, uid: 0, gid: 0 } } = request
+  const { fill, attributes = { mode: 0o755, uid: 0, gid: 0 } } = request
   const facts = join(placeOf(root), cacheMountKey(request), 'facts.json')
   await writeFileAtomic(facts, JSON.stringify({ version: 1, ...factsOf(request) }), 0o644, false)
   try {
-    await seed?.write(temporary)
+    await fill?.(temporary)
     const { uid, gid } = await stat(temporary)
     if (uid !== attributes.uid || gid !== attributes.gid) await chown(temporary, attributes.uid, attributes.gid)
     await chmod(temporary, attributes.mode & 0o7777)
@@ -135,7 +134,7 @@ export const listCacheMounts = async (root: string): Promise<readonly CacheMount
       ])
       if (made === undefined) continue
       const createdAt = made.mtime.toISOString()
-      found.push({ key: `${key}-${name}`, id: facts.id, folder, createdAt, usedAt: used?.mtime.toISOString() ?? createdAt })
+      found.push({ key: `${key}-${name}`, facts, folder, createdAt, usedAt: used?.mtime.toISOString() ?? createdAt })
     }
   }
   return found
@@ -143,15 +142,13 @@ export const listCacheMounts = async (root: string): Promise<readonly CacheMount
 
 /** Removes a cache; false if a step has it, or if it is gone. */
 export const removeCacheMount = async (root: string, name: string): Promise<boolean> => {
-  const [, key = '', index = ''] = /^([0-9a-f]{64})-(\d{1,6})$/.exec(name) ?? []
-  if (key === '') return false
-  await using free = await tryLock(lockPath(root, key, Number(index)))
-  const folder = folderPath(root, key, Number(index))
-  if (free === undefined || !(await exists(folder))) return false
-  for (const one of await namesIn(join(placeOf(root), key)))
-    if (one.startsWith('old-')) await rm(join(placeOf(root), key, one), { recursive: true, force: true })
-  const hidden = join(placeOf(root), key, `old-${randomBytes(8).toString('hex')}`)
-  await rename(folder, hidden)
+  await using held = await holdFolder(root, name)
+  if (held === undefined) return false
+  const parent = dirname(held.folder)
+  for (const one of await namesIn(parent))
+    if (one.startsWith('old-')) await rm(join(parent, one), { recursive: true, force: true })
+  const hidden = join(parent, `old-${randomBytes(8).toString('hex')}`)
+  await rename(held.folder, hidden)
   await rm(hidden, { recursive: true, force: true })
   return true
 }
@@ -174,12 +171,43 @@ const statOf = async (path: string): Promise<{ readonly mtime: Date } | undefine
   }
 }
 
-const readFacts = async (path: string): Promise<Pick<Facts, 'id'> | undefined> => {
+const readFacts = async (path: string): Promise<CacheMountFacts | undefined> => {
   try {
-    const facts = JSON.parse(await readFile(path, 'utf8')) as { readonly id?: unknown } | null
-    return typeof facts?.id === 'string' ? { id: facts.id } : undefined
+    return parseCacheMountFacts(JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     if (error instanceof SyntaxError || systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw error
   }
 }
+
+/** Facts of a cache out of a file that anybody may have written; undefined for what is none. */
+export const parseCacheMountFacts = (value: unknown): CacheMountFacts | undefined => {
+  const { id, seed, attributes } = (value ?? {}) as {
+    readonly id?: unknown
+    readonly seed?: unknown
+    readonly attributes?: unknown
+  }
+  if (typeof id !== 'string' || (seed !== undefined && typeof seed !== 'string')) return undefined
+  const named = { id, ...(seed === undefined ? {} : { seed }) }
+  if (attributes === undefined) return named
+  const { mode, uid, gid } = (attributes ?? {}) as Readonly<Record<'mode' | 'uid' | 'gid', unknown>>
+  return isId(mode) && isId(uid) && isId(gid) ? { ...named, attributes: { mode, uid, gid } } : undefined
+}
+
+const isId = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32
+
+/** Holds a cache's folder for oneself, if it is there and nobody has it. */
+export const holdFolder = async (root: string, name: string): Promise<HeldCacheMount | undefined> => {
+  const [, key = '', index = ''] = /^([0-9a-f]{64})-(\d{1,6})$/.exec(name) ?? []
+  if (key === '') return undefined
+  const folder = folderPath(root, key, Number(index))
+  const held = await tryLock(lockPath(root, key, Number(index)))
+  if (held !== undefined && (await exists(folder)))
+    return { key: name, folder, [Symbol.asyncDispose]: async () => held.release() }
+  held?.release()
+  return undefined
+}
+
+/** Whether there is such a cache already. */
+export const hasCacheMount = async (root: string, facts: CacheMountFacts): Promise<boolean> =>
+  (await countFolders(root, cacheMountKey(facts))) > 0

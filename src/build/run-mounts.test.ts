@@ -99,7 +99,7 @@ test('a cache mount survives, by its id, and is in no layer and no key', options
 ARG where=/x/y
 RUN --mount=type=cache,id=owned,target=\${where},uid=5,gid=6,mode=0700 stat -c '%u %g %a' $where`)
   assert.equal(output, '5 6 700\n')
-  const ids = (await listCacheMounts(builds.services.cacheFolder)).map(({ id }) => id)
+  const ids = (await listCacheMounts(builds.services.cacheFolder)).map(({ facts }) => facts.id)
   assert.deepEqual(ids.toSorted(), ['/c', '/c', 'other', 'owned'])
 })
 
@@ -128,7 +128,7 @@ RUN --mount=type=cache,target=/c,id=${sharing},sharing=${sharing} echo ${name}-$
   assert.deepEqual(await seen('shared'), [2, 2])
   assert.deepEqual(await seen('private'), [1, 1])
   assert.deepEqual(await seen('locked'), [1, 2], 'one after the other')
-  const folders = (await listCacheMounts(builds.services.cacheFolder)).filter(({ id }) => id === 'private')
+  const folders = (await listCacheMounts(builds.services.cacheFolder)).filter(({ facts }) => facts.id === 'private')
   assert.equal(folders.length, 2)
 })
 
@@ -142,14 +142,14 @@ test('a cache mount that a step has is not removed', options, async () => {
       onEvent: (event) => {
         if (event.kind !== 'log') return
         void (async () => {
-          const held = (await listCacheMounts(root)).find(({ id }) => id === '/held')
+          const held = (await listCacheMounts(root)).find(({ facts }) => facts.id === '/held')
           removed = await removeCacheMount(root, held!.key)
         })()
       },
     },
   )
   assert.equal(removed, false)
-  const held = (await listCacheMounts(root)).find(({ id }) => id === '/held')!
+  const held = (await listCacheMounts(root)).find(({ facts }) => facts.id === '/held')!
   assert.deepEqual(await readdir(held.folder), ['f'])
   assert.equal(await removeCacheMount(root, held.key), true)
   assert.equal(await removeCacheMount(root, held.key), false)

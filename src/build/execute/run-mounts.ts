@@ -110,7 +110,7 @@ const holdCaches = async (
   const known = new Map<string, HeldCacheMount>()
   for (const mount of op.mounts.filter((one) => one.kind === 'cache').toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     const request = await cacheRequest(mount, inputs, context)
-    const name = JSON.stringify([request.id, request.seed?.name, request.attributes])
+    const name = JSON.stringify([request.id, request.seed, request.attributes])
     const onWait = (): void =>
       context.onEvent({ kind: 'status', id: digest, name: `waiting for the cache mount "${mount.id}"`, done: false })
     const { now, cacheFolder } = context.services
@@ -134,14 +134,14 @@ const cacheRequest = async (
   const request = { id, sharing, ...(attributes === undefined ? {} : { attributes }) }
   if (mount.input === undefined) return request
   const files = filesInput(inputs, mount.input)
-  const write = async (folder: string): Promise<void> => {
+  const fill = async (folder: string): Promise<void> => {
     await files.prepare({ signal: context.signal })
     const tree = await context.open(files)
     await writeTree(tree, Buffer.from(await sourcePath(mount, files, context)).toString('latin1'), folder, {
       signal: context.signal,
     })
   }
-  return { ...request, seed: { name: `${chainOf(files)} ${mount.path}`, write } }
+  return { ...request, seed: `${chainOf(files)} ${mount.path}`, fill }
 }
 
 const cacheMount = async (mount: Of<'cache'>, cache: HeldCacheMount | undefined): Promise<ContainerMount> => {

@@ -52,9 +52,10 @@ const summary = (use: DiskUse, human: Human) => {
     Unique: '',
     Shared: '',
   })
-  const { images, containers, steps, total } = use
+  const { images, containers, steps, cacheMounts, total } = use
   const stopped = containers.filter(({ container }) => container.state.status !== 'running')
   const sum = (list: readonly { readonly bytes: number }[]): number => list.reduce((all, { bytes }) => all + bytes, 0)
+  const cache = use.cacheOnly + sum(cacheMounts)
   const active = images.filter((image) => image.containers > 0).length
   return [
     {
@@ -66,7 +67,7 @@ const summary = (use: DiskUse, human: Human) => {
     },
     row('Containers', containers.length, containers.length - stopped.length, sum(containers), sum(stopped)),
     row('Local Volumes', 0, 0, 0, 0),
-    row('Build Cache', steps.length, steps.filter(({ shared }) => shared).length, use.cacheOnly, use.cacheOnly),
+    row('Build Cache', steps.length + cacheMounts.length, steps.filter(({ shared }) => shared).length, cache, cache),
   ]
 }
 
@@ -103,14 +104,27 @@ const printVerbose = async (context: CliContext, use: DiskUse, format: string | 
   }))
   const steps = use.steps.map(({ key, step, createdAt, bytes, shared }) => ({
     ID: key.slice(0, 12),
+    Type: 'regular',
     Step: step,
     Size: humanSize(bytes),
     CreatedSince: ago(createdAt),
+    LastUsedSince: '',
     Shared: String(shared),
+  }))
+  const mounts = use.cacheMounts.map(({ key, facts, bytes, createdAt, usedAt }) => ({
+    ID: `${key.slice(0, 12)}${key.slice(64)}`,
+    Type: 'exec.cachemount',
+    Step: `cache mount ${facts.id}`,
+    Size: humanSize(bytes),
+    CreatedSince: ago(createdAt),
+    LastUsedSince: ago(usedAt),
+    Shared: 'false',
   }))
   if (format !== undefined) {
     const { formatRows } = await import('../render/format.ts')
-    context.write(formatRows(format, [{ Images: images, Containers: containers, Volumes: [], BuildCache: steps }], {}))
+    context.write(
+      formatRows(format, [{ Images: images, Containers: containers, Volumes: [], BuildCache: [...steps, ...mounts] }], {}),
+    )
     return
   }
   context.print('Images space usage:\n')
@@ -138,8 +152,17 @@ const printVerbose = async (context: CliContext, use: DiskUse, format: string | 
     Names: 'NAMES',
   })
   context.print('\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\n')
-  context.print(`Build cache usage: ${humanSize(use.cacheOnly)}\n`)
-  await printRows(context, steps, { ID: 'CACHE ID', Step: 'STEP', Size: 'SIZE', CreatedSince: 'CREATED', Shared: 'SHARED' })
+  const cache = use.cacheMounts.reduce((sum, { bytes }) => sum + bytes, use.cacheOnly)
+  context.print(`Build cache usage: ${humanSize(cache)}\n`)
+  await printRows(context, [...steps, ...mounts], {
+    ID: 'CACHE ID',
+    Type: 'CACHE TYPE',
+    Step: 'STEP',
+    Size: 'SIZE',
+    CreatedSince: 'CREATED',
+    LastUsedSince: 'LAST USED',
+    Shared: 'SHARED',
+  })
 }
 
 const namesOf = ({ image }: ImageUse): readonly { readonly repository: string; readonly tag: string }[] => {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { listCacheMounts, type CacheMount } from '../../build/cache-mounts.ts'
 import { cacheRecords, type CacheRecord } from '../../build/cache.ts'
 import { filesAt, type FileUse } from '../../lib/disk-usage.ts'
 import { listStates } from '../containers/list.ts'
@@ -41,6 +42,11 @@ export interface StepUse {
   readonly shared: boolean
 }
 
+/** A cache that steps mount (`RUN --mount=type=cache`). */
+export interface CacheMountUse extends Omit<CacheMount, 'folder'> {
+  readonly bytes: number
+}
+
 export interface DiskUse {
   readonly images: readonly ImageUse[]
   /** Of all images. `unique` is what is in one image only, `shared` what is in several; each byte once. */
@@ -49,6 +55,7 @@ export interface DiskUse {
   readonly reclaimable: number
   readonly containers: readonly ContainerUse[]
   readonly steps: readonly StepUse[]
+  readonly cacheMounts: readonly CacheMountUse[]
   /** Bytes that only cached steps need. */
   readonly cacheOnly: number
   /** Bytes of downloads that have broken off or are under way. */
@@ -64,10 +71,11 @@ interface Part {
 
 /** What takes which room on the disk. A file with several names, as the blob of a built layer that is its tar, counts once. */
 export const diskUse = async (engine: Engine): Promise<DiskUse> => {
-  const [images, containers, steps, stored, store] = await Promise.all([
+  const [images, containers, steps, mounts, stored, store] = await Promise.all([
     localImages(engine),
     listStates(engine),
     cacheRecords(engine.path('build-cache')),
+    listCacheMounts(engine.path('build-cache')),
     openStoredFiles(engine),
     engine.content(),
   ])
@@ -81,6 +89,7 @@ export const diskUse = async (engine: Engine): Promise<DiskUse> => {
   return {
     ...useOfImages(parts, inContainers, inSteps),
     ...useOfSteps(steps, stored, new Set([...namesOf(parts.flatMap(filesOf)), ...inContainers])),
+    cacheMounts: mounts.map(({ folder, ...mount }) => ({ ...mount, bytes: bytesOf(filesAt(folder)) })),
     containers: containers.map((container) => ({ container, bytes: containerBytes(engine, container.id) })),
     partial: bytesOf(filesAt(join(store.folder, 'ingest'))),
   }

@@ -1,3 +1,4 @@
+import { listCacheMounts, removeCacheMount } from '../../build/cache-mounts.ts'
 import { cacheRecords, dropCacheRecord } from '../../build/cache.ts'
 import { Reachable } from '../../content/reachable.ts'
 import type { Abortable } from '../../lib/bytes.ts'
@@ -21,15 +22,20 @@ export interface PruneOptions extends Abortable {
   readonly images?: 'dangling' | 'all'
   /** `unused`: cached steps whose layers nothing else needs; `all`: every cached step. */
   readonly cache?: 'unused' | 'all'
+  /** Which of the build cache, in BuildKit's words; default: steps and the caches that they mount. */
+  readonly cacheType?: CacheType
   /** Forget what has arrived of blobs whose download was not resumed since then, milliseconds since 1970. */
   readonly partialsBefore?: number
   readonly filter?: PruneFilter
 }
 
+/** Cached steps, or caches that steps mount. */
+export type CacheType = 'regular' | 'exec.cachemount'
+
 export interface Pruned {
   readonly containers: readonly string[]
   readonly images: readonly RemovedImage[]
-  /** Keys of cached steps. */
+  /** Keys of cached steps and of cache mounts. */
   readonly cache: readonly string[]
   /** Bytes on the disk. */
   readonly reclaimed: number
@@ -40,7 +46,7 @@ export const prune = async (engine: Engine, options: PruneOptions): Promise<Prun
   const freed: FileUse[] = []
   const containers = options.containers === true ? await pruneContainers(engine, options, freed) : []
   const images = options.images === undefined ? [] : await untagUnused(engine, options)
-  const cache = options.cache === undefined ? [] : await forgetSteps(engine, options)
+  const cache = options.cache === undefined ? [] : await pruneCache(engine, options, freed)
   await collectUnused(engine, {
     ...options,
     onHidden: (hidden) => {
@@ -87,6 +93,25 @@ const untagUnused = async (engine: Engine, { images: which, filter = {} }: Prune
     for (const name of names) await store.untag(name, target.digest)
     if (names.length === 0) await store.untag(target.digest)
     removed.push({ untagged: names.map((name) => familiarString(parseReference(name))), deleted: id })
+  }
+  return removed
+}
+
+const pruneCache = async (engine: Engine, options: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => [
+  ...(options.cacheType === 'exec.cachemount' ? [] : await forgetSteps(engine, options)),
+  ...(options.cacheType === 'regular' ? [] : await pruneCacheMounts(engine, options, freed)),
+]
+
+/** As BuildKit does, with or without `all`: what no step has at the moment goes, by when it was used last. */
+const pruneCacheMounts = async (engine: Engine, { filter = {} }: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => {
+  const root = engine.path('build-cache')
+  const removed: string[] = []
+  for (const { key, folder, usedAt } of await listCacheMounts(root)) {
+    if (!matchesFilter(filter, usedAt)) continue
+    const uses = filesAt(folder)
+    if (!(await removeCacheMount(root, key))) continue
+    freed.push(...uses)
+    removed.push(key)
   }
   return removed
 }
