@@ -3,10 +3,9 @@ import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { collect } from '../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../lib/errors.ts'
 import { KeyedMutex } from '../lib/keyed-mutex.ts'
-import type { Descriptor, Platform } from '../oci/descriptor.ts'
+import type { Platform } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { platformOf } from '../oci/image-config.ts'
-import { servesPlatform } from '../oci/platform-match.ts'
 import { formatPlatform, normalizePlatform } from '../oci/platform.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { openStack } from '../layers/stack.ts'
@@ -20,7 +19,7 @@ import { executeCopy } from './execute/copy.ts'
 import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type FilesResult } from './execute/executor.ts'
 import { executeFolder } from './execute/folder.ts'
 import { executeContext, executeGit, executeHttp, executeImage, executeScratch } from './execute/sources.ts'
-import { exportImage, type ExportedImage } from './export-image.ts'
+import { exportPlatforms, type ExportedImages } from './export-platforms.ts'
 import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { DockerfileLint } from './lint/dockerfile-lint.ts'
@@ -30,13 +29,14 @@ import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
 import { containerPrefix, Scratch } from './scratch.ts'
 import { Solver } from './solve.ts'
+import type { SquashRange } from './squash.ts'
 import { CacheTransfer, type CacheTransferOptions } from './transfer/cache-transfer.ts'
 import { KnownDigests } from './tree/known-digests.ts'
 import { StackTree } from './tree/stack-tree.ts'
 import type { Tree } from './tree/tree.ts'
-import { writeIndex } from './write-index.ts'
 
 export type { BuildEvent, OnBuildEvent } from './events.ts'
+export type { BuiltPlatform } from './export-platforms.ts'
 
 export interface BuildImageOptions extends Abortable, CacheTransferOptions {
   /** A folder; or a tar, compressed or not, or a Dockerfile alone, as `docker build -` takes them. Default: no context. */
@@ -64,23 +64,27 @@ export interface BuildImageOptions extends Abortable, CacheTransferOptions {
   readonly run?: RunOptions
   /** `clock`: dates are those of the day, and files of RUN steps have the times that they have; by default see `BuildTimes`. */
   readonly times?: 'clock'
+  /** Which layers become one. */
+  readonly squash?: SquashRange
   /** Most steps that work at once. Default 4. */
   readonly parallelism?: number
   readonly onEvent?: OnBuildEvent
 }
 
-export interface BuiltImage extends ExportedImage {
-  /** The manifest, or the index where there are several images, in the content store; nothing names it yet. */
-  readonly descriptor: Descriptor
-  /** The image ID of the image for this machine, or else the first one: its config's digest. */
-  readonly imageId: Digest
-  /** The images one by one, in the order of the platforms. */
-  readonly images: readonly BuiltPlatform[]
+/** An image that a build took, by its digest. */
+export interface BuildMaterial {
+  /** Full reference. */
+  readonly name: string
+  readonly platform: Platform
+  readonly digest: Digest
 }
 
-/** The image for one platform. */
-export interface BuiltPlatform extends ExportedImage {
-  readonly platform: Platform
+export interface BuiltImage extends ExportedImages {
+  /** The Dockerfile's name, in the context or of the file. */
+  readonly dockerfile: string
+  readonly materials: readonly BuildMaterial[]
+  /** What each platform's image is the result of. */
+  readonly vertices: readonly Vertex[]
 }
 
 /**
@@ -121,6 +125,7 @@ class Build {
   readonly #around: Surroundings
   readonly #trees = new Map<string, Promise<Tree>>()
   readonly #resolving = new KeyedMutex()
+  readonly #materials = new Map<string, BuildMaterial>()
   readonly #owned = new AsyncDisposableStack()
   readonly #lint: DockerfileLint
   readonly #transfer: CacheTransfer
@@ -146,44 +151,26 @@ class Build {
     this.#lint.end()
     const files = states.map((state) => state.files)
     const results = await this.#solve(files, loaded, this.#times(epoch))
-    const built = await internalStep(
-      this.#around.onEvent,
-      'exporting to image',
-      async (id) => await this.#export(id, states, results, epoch),
-    )
+    const { signal, onEvent } = this.#around
+    const { squash } = this.#options
+    const built = states.flatMap((state, index) => {
+      const result = results[index]
+      return result === undefined ? [] : [{ state, result }]
+    })
+    const images = await exportPlatforms(built, this.#services, {
+      signal,
+      onEvent,
+      cache: this.#cache(),
+      fieldsOf: (result) => this.#transfer.fields(result),
+      ...(epoch === undefined ? {} : { epoch }),
+      ...(squash === undefined ? {} : { squash }),
+    })
     await this.#transfer.export(results)
-    return built
+    return { ...images, dockerfile: loaded.dockerfile.name, materials: [...this.#materials.values()], vertices: files }
   }
 
-  async #export(
-    id: string,
-    states: readonly StageState[],
-    results: readonly FilesResult[],
-    epoch: number | undefined,
-  ): Promise<BuiltImage> {
-    const { signal, onEvent } = this.#around
-    onEvent({ kind: 'status', id, name: 'exporting layers', done: false })
-    const images: BuiltPlatform[] = []
-    for (const [index, state] of states.entries()) {
-      const result = results[index]
-      if (result === undefined) continue
-      const fields = this.#transfer.fields(result)
-      const image = await exportImage(state, result, this.#services, {
-        signal,
-        fields,
-        ...(epoch === undefined ? {} : { epoch }),
-      })
-      images.push({ ...image, platform: platformOf(image.config) })
-    }
-    onEvent({ kind: 'status', id, name: 'exporting layers', done: true })
-    for (const { imageId } of images) onEvent({ kind: 'status', id, name: `writing image ${imageId}`, done: true })
-    const shown = images.find(({ platform }) => servesPlatform(this.#services.platform, platform)) ?? images[0]
-    if (shown === undefined) throw new GantryError('internal', 'NO_IMAGES', 'Cannot build: there is no platform to build for')
-    if (images.length === 1) return { ...shown, images }
-    const entries = images.map(({ descriptor, platform }) => ({ ...descriptor, platform }))
-    const descriptor = await writeIndex(this.#services.content, entries, { signal })
-    onEvent({ kind: 'status', id, name: `writing index ${descriptor.digest}`, done: true })
-    return { ...shown, descriptor, images }
+  #cache(): BuildCache {
+    return new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
   }
 
   /** What is known of the files of a folder, to be kept for the next build however this one ends. */
@@ -283,12 +270,14 @@ class Build {
     const pull = this.#options.pull ?? false
     const several = (this.#options.platforms ?? []).length > 1
     const label = `[internal] load metadata for ${name}${several ? ` for ${formatPlatform(platform)}` : ''}`
+    const resolve = async (): Promise<ResolvedImage> => {
+      const image = await this.#services.resolveImage(name, { platform, pull, signal })
+      const { digest } = image.image.descriptor
+      this.#materials.set(`${name} ${digest}`, { name, digest, platform: platformOf(image.image.config) })
+      return image
+    }
     // an image that is pulled for two platforms has one name
-    return await this.#resolving.run(
-      name,
-      async () =>
-        await internalStep(onEvent, label, async () => await this.#services.resolveImage(name, { platform, pull, signal })),
-    )
+    return await this.#resolving.run(name, async () => await internalStep(onEvent, label, resolve))
   }
 
   async #solve(
@@ -300,7 +289,7 @@ class Build {
     const { noCache = false, parallelism = 4 } = this.#options
     const { stop } = this.#around
     let failure: { readonly error: unknown } | undefined
-    const cache = new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
+    const cache = this.#cache()
     const history = await openHistory({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services, cache)
     const solver = new Solver({
       executors: this.#executors(loaded),

@@ -1,9 +1,10 @@
 import { buildImage as build, type BuildEvent, type BuildImageOptions } from '../build/build-image.ts'
 import type { BuildServices } from '../build/interfaces.ts'
 import { readImage } from '../content/image.ts'
+import type { Image } from '../content/interfaces.ts'
 import type { ByteStream } from '../lib/bytes.ts'
 import { GantryError, isGantryError } from '../lib/errors.ts'
-import type { Descriptor } from '../oci/descriptor.ts'
+import type { Descriptor, Platform } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import { platformOf } from '../oci/image-config.ts'
 import { servesPlatform } from '../oci/platform-match.ts'
@@ -12,6 +13,7 @@ import { StepRunner } from '../runtime/step-runner.ts'
 import { buildCaches } from './builds/caches.ts'
 import { buildMetadata } from './builds/metadata.ts'
 import type { BuildOutput } from './builds/output.ts'
+import { provenanceOf, type ProvenanceOptions } from './builds/provenance.ts'
 import { writeOutputs } from './builds/write-outputs.ts'
 import type { Engine } from './engine.ts'
 import { findImage } from './images/lookup.ts'
@@ -29,6 +31,10 @@ export interface BuildOptions extends Omit<BuildImageOptions, 'pull'> {
   readonly pull: boolean
   /** What is made; default: an image in the store. */
   readonly outputs?: readonly BuildOutput[]
+  /** Says how images were built, within the index that they get. */
+  readonly provenance?: ProvenanceOptions
+  /** Builds twice, and fails if the images are not the same. */
+  readonly verifyReproducible?: boolean
   /** Takes what outputs write to standard output. */
   readonly write?: (bytes: ByteStream) => Promise<void>
 }
@@ -54,12 +60,19 @@ export const buildImage = async (engine: Engine, options: BuildOptions): Promise
   const store = await engine.content()
   await using _lease = await store.lease()
   await using steps = new StepRunner(engine.runtime)
-  const built = await build(options, await servicesOf(engine, steps))
+  const services = await servicesOf(engine, steps)
+  const built = await build(options, services)
+  if (options.verifyReproducible === true) {
+    const { verifyReproducible } = await import('./builds/verify-reproducible.ts')
+    await verifyReproducible(engine, built, options, services)
+  }
+  const { provenance } = options
   const written = await writeOutputs(engine, built, {
     outputs,
     onEvent,
     write: options.write ?? noOutput,
-    attest: () => [],
+    attest: (image) =>
+      provenance === undefined ? [] : [provenanceOf(built, image, options, provenance, engine.options.platform)],
     ...(signal === undefined ? {} : { signal }),
   })
   return {
@@ -127,18 +140,20 @@ const baseImage = async (
   engine: Engine,
   reference: string,
   { platform, pull, signal }: Parameters<BuildServices['resolveImage']>[1],
-): Promise<Pick<Awaited<ReturnType<typeof findImage>>, 'image'>> => {
+): Promise<{ readonly image: Image }> => {
   // an image for this machine is what is here; for another one, only what says that it is for that
   const foreign = !servesPlatform(engine.options.platform, platform)
-  const fetch = async (): Promise<Pick<Awaited<ReturnType<typeof pullImage>>, 'image'>> =>
-    await pullImage(engine, reference, { platform, ...(signal === undefined ? {} : { signal }) })
-  if (pull) return await fetch()
+  const local = pull ? undefined : await localImage(engine, reference, platform)
+  if (local !== undefined && !(foreign && !servesPlatform(platform, platformOf(local.config)))) return { image: local }
+  return await pullImage(engine, reference, { platform, ...(signal === undefined ? {} : { signal }) })
+}
+
+const localImage = async (engine: Engine, reference: string, platform: Platform): Promise<Image | undefined> => {
   try {
     const { target } = await findImage(engine, reference)
-    const image = await readImage(await engine.content(), target, { platform, fallback: true })
-    return foreign && !servesPlatform(platform, platformOf(image.config)) ? await fetch() : { image }
+    return await readImage(await engine.content(), target, { platform, fallback: true })
   } catch (error) {
-    if (!isGantryError(error, 'not_found')) throw error
-    return await fetch()
+    if (isGantryError(error, 'not_found')) return undefined
+    throw error
   }
 }

@@ -140,7 +140,12 @@ test('diffUpper() leaves out sockets and what is excluded, and clamps times', { 
   const server = createServer().listen(join(upper, 'keep/socket'))
   await new Promise((resolve) => server.once('listening', resolve))
   const entries = entriesOf(await diff(upper, { exclude: ['proc'], clampTime: 2000 }))
+  const now = entriesOf(await diff(upper, { exclude: ['proc'], clampTime: 9.5e9, clampFrom: 1001 }))
   server.close()
+  assert.deepEqual(
+    now.map(({ name, mtime }) => `${name} ${mtime.seconds}`),
+    ['keep 9500000000', 'keep/new 9500000000', 'keep/old 1000', 'keep/proc 9500000000', 'keep/symlink 9500000000'],
+  )
   assert.deepEqual(
     entries.map(({ name, mtime }) => `${name} ${mtime.seconds}`),
     ['keep 2000', 'keep/new 2000', 'keep/old 1000', 'keep/proc 2000', 'keep/symlink 2000'],

@@ -11,6 +11,8 @@ import { walkUpper, type UpperEntry, type WalkUpperOptions } from './upper-walk.
 export interface DiffOptions extends WalkUpperOptions {
   /** Seconds since 1970: later modification times become this one. */
   readonly clampTime?: number
+  /** Seconds since 1970: so do those from this one on, even where they are earlier: what has them was made just now. */
+  readonly clampFrom?: number
 }
 
 const chunkSize = 256 * 1024
@@ -82,12 +84,13 @@ const kindOf = (stat: BigIntStats): TarKind => {
   return stat.isFIFO() ? 'fifo' : 'file'
 }
 
-const timeOf = (stat: BigIntStats, { clampTime = Infinity }: DiffOptions): TarEntry['mtime'] => {
+const timeOf = (stat: BigIntStats, { clampTime = Infinity, clampFrom = Infinity }: DiffOptions): TarEntry['mtime'] => {
   const seconds = Number(stat.mtimeNs / 1_000_000_000n)
   const nanoseconds = Number(stat.mtimeNs % 1_000_000_000n)
   // before 1970 the division rounds the other way
   const time = nanoseconds < 0 ? { seconds: seconds - 1, nanoseconds: nanoseconds + 1e9 } : { seconds, nanoseconds }
-  return time.seconds >= clampTime ? { seconds: clampTime, nanoseconds: 0 } : time
+  const isNow = time.seconds + time.nanoseconds / 1e9 >= clampFrom
+  return time.seconds >= clampTime || (isNow && clampTime !== Infinity) ? { seconds: clampTime, nanoseconds: 0 } : time
 }
 
 /** The reverse of glibc's makedev. */

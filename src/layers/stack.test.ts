@@ -1,52 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { collect, type ByteStream } from '../lib/bytes.ts'
+import { collect } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
-import { encodeErofs } from './erofs/encode.ts'
-import { ErofsReader } from './erofs/reader.ts'
 import { file, folder, hardLink, symlink, tarOf, treeOfTar, type LayerFixture } from './erofs/test-layers.ts'
-import type { LayerEntry, LayerReader } from './interfaces.ts'
 import { openStack, type LayerStack, type StackEntry } from './stack.ts'
+import { MemoryLayer } from './test-memory-layer.ts'
 import { walkTree } from './tree/layer-tree.ts'
 import { mergeTrees } from './tree/merge-trees.ts'
-
-/** A reader of a layer in memory. */
-class MemoryLayer implements LayerReader {
-  readonly #tar: Buffer
-  readonly #index: ErofsReader
-  closed = false
-
-  constructor(tar: Buffer) {
-    this.#tar = tar
-    this.#index = ErofsReader.of(Buffer.concat([...encodeErofs(treeOfTar(tar), { devices: [{ bytes: tar.length }] })]))
-  }
-
-  async *entries(): AsyncIterable<LayerEntry> {
-    yield* this.#index.entries()
-  }
-
-  async entry(path: string | Uint8Array): Promise<LayerEntry | undefined> {
-    return this.#index.entry(path)
-  }
-
-  async *list(path: string | Uint8Array): AsyncIterable<LayerEntry> {
-    yield* this.#index.list(path)
-  }
-
-  async *read(entry: LayerEntry): ByteStream {
-    const inode = this.#index.entry(entry.rawPath ?? entry.path)?.inode ?? 0
-    for (const { position, length } of this.#index.parts(inode)) yield this.#tar.subarray(position, position + length)
-  }
-
-  async *tar(): ByteStream {
-    yield this.#tar
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.closed = true
-  }
-}
 
 const stackOf = async (...layers: readonly (readonly LayerFixture[])[]): Promise<LayerStack> =>
   openStack(await Promise.all(layers.map(async (entries) => new MemoryLayer(await tarOf(entries)))))

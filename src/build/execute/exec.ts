@@ -65,6 +65,8 @@ const runIn = async (
   const given = await prepareMounts(vertex, inputs, folder, context, held)
   const { stepTimeout } = context.run
   const deadline = stepTimeout === undefined ? undefined : AbortSignal.timeout(stepTimeout)
+  // the kernel's time for files lags behind by a tick
+  const clampFrom = services.now().getTime() / 1000 - 0.02
   const running = run({
     spec: { ...specOf(op, folder, context.run.limits, await writeScripts(op, folder)), mounts: given.container },
     root: { mounts: [...mounts, ...given.mounts], path: root },
@@ -83,7 +85,7 @@ const runIn = async (
   if (status !== 0) throw stepFailed(op, status, context.run)
   const time = timeOfMounts(op, inputs)
   const clampTime = latestTime({ time: Math.max(base.time, time ?? base.time) }, context.times)
-  const layer = await services.layers.create(diffUpper(upper, { clampTime }), { signal })
+  const layer = await services.layers.create(diffUpper(upper, { clampTime, clampFrom }), { signal })
   return { ...layer, ...(time === undefined ? {} : { time }) }
 }
 

@@ -1,7 +1,8 @@
-import { buildImage } from '../../engine/build.ts'
+import { buildImage, type BuildOptions } from '../../engine/build.ts'
 import type { CheckOptions } from '../../engine/check-build.ts'
 import { GantryError } from '../../lib/errors.ts'
 import type { Platform } from '../../oci/descriptor.ts'
+import { attestFlags, readAttestFlags } from '../attest-flags.ts'
 import { outputFlags, readOutputFlags, toStandardOutput, writeResultFiles } from '../build-outputs.ts'
 import { showBuild, showFailedOutput, showLint } from '../build-events.ts'
 import { defineCommand, type CliContext } from '../command.ts'
@@ -41,7 +42,15 @@ export const command = defineCommand({
     quiet: { type: 'boolean', short: 'q', help: 'Print only the image ID' },
     tag: { type: 'list', short: 't', value: 'NAME[:TAG]', help: 'Name the image' },
     target: { type: 'string', help: 'Stop at this stage' },
+    squash: { type: 'boolean', help: 'Make one layer of all new layers' },
+    'squash-from': {
+      type: 'string',
+      value: 'STAGE|N[-M]',
+      help: 'Make one layer of those from a stage, or the N-th new one, on',
+    },
+    ...attestFlags,
     ...outputFlags,
+    'verify-reproducible': { type: 'boolean', help: 'Build twice, and say what differs' },
     ...runStepFlags,
     ...registryFlags,
   },
@@ -98,6 +107,9 @@ export const command = defineCommand({
       ...(flags.target === undefined ? {} : { target: flags.target }),
       platforms: buildPlatforms(context, flags.platform),
       ...making,
+      ...readAttestFlags(flags),
+      ...squash(flags),
+      verifyReproducible: flags['verify-reproducible'] === true,
     })
     await progress.close()
     await writeResultFiles(flags, result)
@@ -164,6 +176,15 @@ const buildPlatforms = (context: CliContext, texts: readonly string[]): readonly
 /** Like buildx: the variable of the environment is the build argument. */
 const epoch = ({ SOURCE_DATE_EPOCH: value }: CliContext['environment']): Readonly<Record<string, string>> =>
   value === undefined ? {} : { SOURCE_DATE_EPOCH: value }
+
+const squash = (flags: {
+  readonly squash: boolean | undefined
+  readonly 'squash-from': string | undefined
+}): { readonly squash?: NonNullable<BuildOptions['squash']> } => {
+  const from = flags['squash-from']
+  if (from !== undefined) return { squash: { from } }
+  return flags.squash === true ? { squash: 'all' } : {}
+}
 
 /** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
 const pairs = (
