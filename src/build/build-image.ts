@@ -9,7 +9,7 @@ import { platformOf } from '../oci/image-config.ts'
 import { formatPlatform, normalizePlatform } from '../oci/platform.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { openStack } from '../layers/stack.ts'
-import { BuildCache } from './cache.ts'
+import { buildCache } from './cache.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { epochArgument, epochSource } from './epoch.ts'
@@ -160,17 +160,13 @@ class Build {
     const images = await exportPlatforms(built, this.#services, {
       signal,
       onEvent,
-      cache: this.#cache(),
+      cache: buildCache(this.#services),
       fieldsOf: (result) => this.#transfer.fields(result),
       ...(epoch === undefined ? {} : { epoch }),
       ...(squash === undefined ? {} : { squash }),
     })
     await this.#transfer.export(results)
     return { ...images, dockerfile: loaded.dockerfile.name, materials: [...this.#materials.values()], vertices: files }
-  }
-
-  #cache(): BuildCache {
-    return new BuildCache({ folder: this.#services.cacheFolder, hasLayer: (id) => this.#services.layers.has(id) })
   }
 
   /** What is known of the files of a folder, to be kept for the next build however this one ends. */
@@ -289,7 +285,7 @@ class Build {
     const { noCache = false, parallelism = 4 } = this.#options
     const { stop } = this.#around
     let failure: { readonly error: unknown } | undefined
-    const cache = this.#cache()
+    const cache = buildCache(this.#services)
     const history = await openHistory({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services, cache)
     const solver = new Solver({
       executors: this.#executors(loaded),

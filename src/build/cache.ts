@@ -1,4 +1,5 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Abortable } from '../lib/bytes.ts'
 import { systemCode } from '../lib/errors.ts'
@@ -7,6 +8,7 @@ import { lock, tryLock, type FileLock } from '../lib/lock.ts'
 import { digestHex, isDigest, type DiffId } from '../oci/digest.ts'
 import type { FileFacts } from './explain/differences.ts'
 import { hashOf } from './graph.ts'
+import type { BuildServices } from './interfaces.ts'
 
 /** What a step once made. */
 export interface CacheRecord {
@@ -25,6 +27,7 @@ export interface BuildCacheOptions {
   readonly folder: string
   /** Whether a layer is still there. */
   readonly hasLayer: (id: DiffId) => Promise<boolean>
+  readonly now: () => Date
 }
 
 /**
@@ -34,15 +37,20 @@ export interface BuildCacheOptions {
 export class BuildCache {
   readonly #folder: string
   readonly #hasLayer: BuildCacheOptions['hasLayer']
+  readonly #now: BuildCacheOptions['now']
 
-  constructor({ folder, hasLayer }: BuildCacheOptions) {
+  constructor({ folder, hasLayer, now }: BuildCacheOptions) {
     this.#folder = folder
     this.#hasLayer = hasLayer
+    this.#now = now
   }
 
   async find(inputs: unknown): Promise<CacheRecord | undefined> {
-    const record = parseRecord(await readText(this.#path('records', hashOf(inputs))))
-    return record !== undefined && (await this.#hasLayer(record.layer)) ? record : undefined
+    const path = this.#path('records', hashOf(inputs))
+    const record = parseRecord(await readText(path))
+    if (record === undefined || !(await this.#hasLayer(record.layer))) return undefined
+    await noteUse(path, this.#now())
+    return record
   }
 
   async keep(record: CacheRecord): Promise<void> {
@@ -75,14 +83,27 @@ export class BuildCache {
   }
 }
 
-/** The records of a cache folder by their keys, whether their layers are there or not. */
-export const cacheRecords = async (folder: string): Promise<readonly (CacheRecord & { readonly key: string })[]> => {
-  const found = []
+/** The cache of a root's builds. */
+export const buildCache = ({ cacheFolder, layers, now }: Pick<BuildServices, 'cacheFolder' | 'layers' | 'now'>): BuildCache =>
+  new BuildCache({ folder: cacheFolder, hasLayer: (id) => layers.has(id), now })
+
+/** A record by its key, and when it was last found. */
+export interface KeyedRecord extends CacheRecord {
+  readonly key: string
+  /** Milliseconds since 1970, to the hour. */
+  readonly usedAt: number
+}
+
+/** The records of a cache folder, whether their layers are there or not. */
+export const cacheRecords = async (folder: string): Promise<readonly KeyedRecord[]> => {
+  const found: KeyedRecord[] = []
   const records = join(folder, 'records')
   for (const part of await readNames(records))
     for (const name of await readNames(join(records, part))) {
-      const record = name.endsWith('.json') ? parseRecord(await readText(join(records, part, name))) : undefined
-      if (record !== undefined) found.push({ ...record, key: name.slice(0, -'.json'.length) })
+      const path = join(records, part, name)
+      const record = name.endsWith('.json') ? parseRecord(await readText(path)) : undefined
+      const usedAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
+      if (record !== undefined) found.push({ ...record, usedAt, key: name.slice(0, -'.json'.length) })
     }
   return found
 }
@@ -108,6 +129,19 @@ export const dropCacheRecord = async (
   if (!(await exists(lockPath))) return
   await using free = await tryLock(lockPath)
   if (free !== undefined) await rm(lockPath, { force: true })
+}
+
+/** Milliseconds within which a second use is not written down. */
+const useGranularity = 3_600_000
+
+/** A record's own time says when it was last of use. */
+const noteUse = async (path: string, now: Date): Promise<void> => {
+  try {
+    if (now.getTime() - (await stat(path)).mtimeMs > useGranularity) await utimes(path, now, now)
+  } catch (error) {
+    // somebody has removed it
+    if (systemCode(error) !== 'ENOENT') throw error
+  }
 }
 
 const recordPath = (folder: string, kind: 'records' | 'files', key: string): string =>

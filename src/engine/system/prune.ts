@@ -1,6 +1,3 @@
-import { listCacheMounts, removeCacheMount } from '../../build/cache-mounts.ts'
-import { cacheRecords, dropCacheRecord } from '../../build/cache.ts'
-import { Reachable } from '../../content/reachable.ts'
 import type { Abortable } from '../../lib/bytes.ts'
 import { filesAt, freedBytes, type FileUse } from '../../lib/disk-usage.ts'
 import { isGantryError } from '../../lib/errors.ts'
@@ -13,6 +10,7 @@ import { collectUnused } from '../images/collect.ts'
 import { localImages } from '../images/lookup.ts'
 import type { RemovedImage } from '../images/remove.ts'
 import { forgetCompressions, removeAbandoned } from './leftovers.ts'
+import { forgetCache, type CacheLimits, type CacheType } from './forget-cache.ts'
 import { matchesFilter, type PruneFilter } from './prune-filter.ts'
 
 export interface PruneOptions extends Abortable {
@@ -24,13 +22,14 @@ export interface PruneOptions extends Abortable {
   readonly cache?: 'unused' | 'all'
   /** Which of the build cache, in BuildKit's words; default: steps and the caches that they mount. */
   readonly cacheType?: CacheType
+  /** How much of the cache may stay; default: nothing of what is to be forgotten. */
+  readonly limits?: CacheLimits
   /** Forget what has arrived of blobs whose download was not resumed since then, milliseconds since 1970. */
   readonly partialsBefore?: number
   readonly filter?: PruneFilter
 }
 
-/** Cached steps, or caches that steps mount. */
-export type CacheType = 'regular' | 'exec.cachemount'
+export type { CacheType } from './forget-cache.ts'
 
 export interface Pruned {
   readonly containers: readonly string[]
@@ -46,7 +45,7 @@ export const prune = async (engine: Engine, options: PruneOptions): Promise<Prun
   const freed: FileUse[] = []
   const containers = options.containers === true ? await pruneContainers(engine, options, freed) : []
   const images = options.images === undefined ? [] : await untagUnused(engine, options)
-  const cache = options.cache === undefined ? [] : await pruneCache(engine, options, freed)
+  const cache = options.cache === undefined ? [] : await forgetCache(engine, { ...options, cache: options.cache }, freed)
   await collectUnused(engine, {
     ...options,
     onHidden: (hidden) => {
@@ -95,44 +94,4 @@ const untagUnused = async (engine: Engine, { images: which, filter = {} }: Prune
     removed.push({ untagged: names.map((name) => familiarString(parseReference(name))), deleted: id })
   }
   return removed
-}
-
-const pruneCache = async (engine: Engine, options: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => [
-  ...(options.cacheType === 'exec.cachemount' ? [] : await forgetSteps(engine, options)),
-  ...(options.cacheType === 'regular' ? [] : await pruneCacheMounts(engine, options, freed)),
-]
-
-/** As BuildKit does, with or without `all`: what no step has at the moment goes, by when it was used last. */
-const pruneCacheMounts = async (engine: Engine, { filter = {} }: PruneOptions, freed: FileUse[]): Promise<readonly string[]> => {
-  const root = engine.path('build-cache')
-  const removed: string[] = []
-  for (const { key, folder, usedAt } of await listCacheMounts(root)) {
-    if (!matchesFilter(filter, usedAt)) continue
-    const uses = filesAt(folder)
-    if (!(await removeCacheMount(root, key))) continue
-    freed.push(...uses)
-    removed.push(key)
-  }
-  return removed
-}
-
-const forgetSteps = async (engine: Engine, { cache: which, filter = {} }: PruneOptions): Promise<readonly string[]> => {
-  const folder = engine.path('build-cache')
-  const needed = await layersOfImages(engine)
-  const removed: string[] = []
-  for (const { key, layer, createdAt } of await cacheRecords(folder)) {
-    if ((which === 'unused' && needed.has(layer)) || !matchesFilter(filter, createdAt)) continue
-    await dropCacheRecord(folder, { key, layer })
-    removed.push(key)
-  }
-  return removed
-}
-
-/** The layers that images or containers need. */
-const layersOfImages = async (engine: Engine): Promise<ReadonlySet<string>> => {
-  const store = await engine.content()
-  const reachable = new Reachable(store)
-  await reachable.add((await store.names()).map(({ descriptor }) => descriptor))
-  for (const { layers } of await listContainers(engine)) reachable.addLayers(layers)
-  return reachable.layers
 }
