@@ -1,21 +1,14 @@
 import assert from 'node:assert/strict'
-import { accessSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { chmod, mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { messageOf } from '../lib/errors.ts'
 import { TestBuilds } from './test-builds.ts'
-import { commit, git, GitDaemon, TestServer } from './test-servers.ts'
+import { commit, git, GitDaemon, hasGitDaemon, TestServer } from './test-servers.ts'
 
-const skip = (() => {
-  try {
-    accessSync('/usr/lib/git-core/git-daemon')
-    return false
-  } catch {
-    return 'needs git and its daemon'
-  }
-})()
+const skip = hasGitDaemon ? false : 'needs git and its daemon'
 
 /** A folder for repositories, with one that is called `app.git`. */
 const repositories = async (builds: TestBuilds): Promise<{ readonly folder: string; readonly app: string }> => {

@@ -325,7 +325,7 @@ test('buildImage() writes heredocs as files (91)', async () => {
   ])
 })
 
-test('buildImage() takes a tar, compressed or not, as the context', async () => {
+test('buildImage() takes a tar, compressed or not, as the context: as it is, with its owners, nothing left out', async () => {
   const folder = await builds.context({
     Dockerfile: 'FROM scratch\nCOPY . /',
     a: { text: 'A', mode: 0o750 },
@@ -333,10 +333,17 @@ test('buildImage() takes a tar, compressed or not, as the context', async () => 
     'd/no': 'no',
     '.dockerignore': 'd/no\nDocker*\n.d*',
   })
-  const tar = execFileSync('tar', ['-C', folder, '--owner=5', '-c', '.'])
+  const tar = execFileSync('tar', ['-C', folder, '--owner=5', '--group=6', '-c', '.'])
   for (const bytes of [tar, gzipSync(tar)]) {
     const image = await builds.build({ context: streamOf(bytes.subarray(0, 100), bytes.subarray(100)) })
-    assert.deepEqual(await builds.listing(image), ['750 0:0 a "A"', '755 0:0 d/', '777 0:0 d/l -> ../a'])
+    assert.deepEqual(await builds.listing(image), [
+      '644 5:6 .dockerignore "d/no\\nDocker*\\n.d*"',
+      '644 5:6 Dockerfile "FROM scratch\\nCOPY . /"',
+      '750 5:6 a "A"',
+      '755 5:6 d/',
+      '777 5:6 d/l -> ../a',
+      '644 5:6 d/no "no"',
+    ])
   }
   const inside = execFileSync('tar', ['-C', await builds.context({ 'sub/File': 'FROM scratch\nCOPY sub /s' }), '-c', '.'])
   assert.deepEqual(await builds.listing(await builds.build({ context: streamOf(inside), dockerfile: 'sub/File' })), [

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import type { Abortable, ByteStream } from '../lib/bytes.ts'
-import { collect } from '../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../lib/errors.ts'
 import { KeyedMutex } from '../lib/keyed-mutex.ts'
 import type { Platform } from '../oci/descriptor.ts'
@@ -10,6 +9,7 @@ import { formatPlatform, normalizePlatform } from '../oci/platform.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { openStack } from '../layers/stack.ts'
 import { buildCache } from './cache.ts'
+import { contextSource, dockerfileSource } from './context-source.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { epochArgument, epochSource } from './epoch.ts'
@@ -23,7 +23,8 @@ import { exportPlatforms, type ExportedImages } from './export-platforms.ts'
 import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { DockerfileLint } from './lint/dockerfile-lint.ts'
-import { loadContext, type ContextSource, type DockerfileSource, type LoadedContext } from './load-context.ts'
+import { loadContext, loadFiles, type LoadedContext } from './load-context.ts'
+import { NamedContexts } from './plan/named-contexts.ts'
 import { planBuild, type ResolvedImage } from './plan/plan.ts'
 import type { RunOptions } from './run-options.ts'
 import type { StageState } from './plan/stage-state.ts'
@@ -39,13 +40,18 @@ export type { BuildEvent, OnBuildEvent } from './events.ts'
 export type { BuiltPlatform } from './export-platforms.ts'
 
 export interface BuildImageOptions extends Abortable, CacheTransferOptions {
-  /** A folder; or a tar, compressed or not, or a Dockerfile alone, as `docker build -` takes them. Default: no context. */
+  /**
+   * A folder, an archive, the URL of an archive or of a git repository; or a tar, compressed or not, or a Dockerfile alone, as
+   * `docker build -` takes them. Default: no context.
+   */
   readonly context?: string | ByteStream
   /**
-   * A path on this machine, or in the tar that is the context; or the text from elsewhere. Default: `Dockerfile` in the context, or
-   * what the context's stream is.
+   * A path on this machine, or in the archive or repository that is the context; an URL; or the text from elsewhere. Default:
+   * `Dockerfile` in the context, or what the context's stream is.
    */
   readonly dockerfile?: string | ByteStream
+  /** What is in the place of stages and images, by name: paths, URLs, `docker-image://…`, `oci-layout://…`, `target:STAGE`. */
+  readonly contexts?: Readonly<Record<string, string>>
   /** Stage to stop at, by name or number. Default: the last. */
   readonly target?: string
   readonly buildArgs?: Readonly<Record<string, string>>
@@ -129,6 +135,7 @@ class Build {
   readonly #owned = new AsyncDisposableStack()
   readonly #lint: DockerfileLint
   readonly #transfer: CacheTransfer
+  readonly #contexts: NamedContexts
 
   constructor(options: BuildImageOptions, services: BuildServices, scratch: Scratch, around: Surroundings) {
     const { buildArgs = {} } = options
@@ -136,6 +143,7 @@ class Build {
       buildArguments: buildArgs,
       onWarning: (warning) => around.onEvent({ kind: 'lint', warning }),
     })
+    this.#contexts = new NamedContexts(options.contexts)
     this.#options = options
     this.#services = services
     this.#scratch = scratch
@@ -184,6 +192,9 @@ class Build {
       const loaded = await loadContext(contextSource(context), await dockerfileSource(dockerfile, context), this.#scratch, {
         signal,
         digestsOf: (root) => this.#digestsOf(root),
+        sources: this.#services.sources,
+        onEvent,
+        id,
       })
       const size = Buffer.byteLength(loaded.dockerfile.text)
       onEvent({ kind: 'status', id, name: 'transferring dockerfile', current: size, total: size, done: true })
@@ -246,6 +257,7 @@ class Build {
       buildPlatform: this.#services.platform,
       signal: this.#around.signal,
       context: createVertex({ kind: 'context' }, [], { label: '[internal] load build context' }),
+      contexts: this.#contexts,
       resolveImage: (reference: string, platform: Platform) => this.#resolve(reference, platform),
       ...(target === undefined ? {} : { target }),
     }
@@ -261,7 +273,7 @@ class Build {
   }
 
   async #resolve(reference: string, platform: Platform): Promise<ResolvedImage> {
-    const name = formatReference(withDefaultTag(parseReference(reference)))
+    const name = reference.startsWith('oci-layout://') ? reference : formatReference(withDefaultTag(parseReference(reference)))
     const { signal, onEvent } = this.#around
     const pull = this.#options.pull ?? false
     const several = (this.#options.platforms ?? []).length > 1
@@ -316,7 +328,10 @@ class Build {
 
   #executors(loaded: LoadedContext): Executors {
     const { onEvent } = this.#around
-    const context = async (): Promise<Tree> => await internalStep(onEvent, '[internal] load build context', loaded.tree)
+    const context = async (name?: string): Promise<Tree> =>
+      name === undefined
+        ? await internalStep(onEvent, '[internal] load build context', loaded.tree)
+        : await internalStep(onEvent, `[context ${name}] load from client`, async () => await this.#namedFiles(name))
     return {
       scratch: executeScratch,
       image: executeImage,
@@ -328,6 +343,14 @@ class Build {
       // what runs containers is only loaded by builds that do
       exec: async (...step) => await (await import('./execute/exec.ts')).executeExec(...step),
     }
+  }
+
+  /** A folder or an archive in the place of a stage or an image, without what its own .dockerignore leaves out. */
+  async #namedFiles(name: string): Promise<Tree> {
+    const { signal } = this.#around
+    const path = this.#contexts.folders.get(name) ?? ''
+    const digestsOf = (root: string): KnownDigests => this.#digestsOf(root)
+    return await loadFiles(path, this.#scratch, { signal, digestsOf, sources: this.#services.sources })
   }
 
   #executeContext(times: BuildTimes): ExecuteContext {
@@ -356,25 +379,4 @@ class Build {
     for (const { diffId } of result.layers) readers.push(this.#owned.use(await this.#services.layers.open(diffId)))
     return new StackTree(openStack(readers))
   }
-}
-
-export const contextSource = (context: string | ByteStream | undefined): ContextSource =>
-  context === undefined
-    ? { kind: 'none' }
-    : typeof context === 'string'
-      ? { kind: 'folder', path: context }
-      : { kind: 'stream', bytes: context }
-
-const dockerfileLimit = 16 * 1024 * 1024
-
-export const dockerfileSource = async (
-  dockerfile: BuildImageOptions['dockerfile'],
-  context: BuildImageOptions['context'],
-): Promise<DockerfileSource> => {
-  if (dockerfile === undefined) return { kind: 'context', path: 'Dockerfile' }
-  if (typeof dockerfile === 'string') {
-    const inside = context !== undefined && typeof context !== 'string'
-    return { kind: inside ? 'context' : 'file', path: dockerfile }
-  }
-  return { kind: 'text', text: (await collect(dockerfile, dockerfileLimit, 'the Dockerfile')).toString('utf8') }
 }

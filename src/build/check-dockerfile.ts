@@ -2,7 +2,8 @@ import { isGantryError, messageOf, throwIfAborted, type GantryError } from '../l
 import type { Platform } from '../oci/descriptor.ts'
 import { digestOf } from '../oci/digest.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
-import { contextSource, dockerfileSource, type BuildImageOptions } from './build-image.ts'
+import type { BuildImageOptions } from './build-image.ts'
+import { contextSource, dockerfileSource } from './context-source.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
 import { createSourceFile, type SourceFile } from './dockerfile/source.ts'
@@ -12,13 +13,17 @@ import { DockerfileLint } from './lint/dockerfile-lint.ts'
 import type { LintWarning } from './lint/linter.ts'
 import { loadContext, type LoadedContext } from './load-context.ts'
 import { OutlineObserver, type Outline } from './outline/outline-observer.ts'
+import { NamedContexts } from './plan/named-contexts.ts'
 import { findTarget, planAllStages, planBuild, type PlanOptions, type ResolvedImage } from './plan/plan.ts'
 import { Scratch } from './scratch.ts'
 
-export type CheckOptions = Pick<BuildImageOptions, 'context' | 'dockerfile' | 'target' | 'buildArgs' | 'pull' | 'signal'> & {
+export type CheckOptions = Pick<
+  BuildImageOptions,
+  'context' | 'contexts' | 'dockerfile' | 'target' | 'buildArgs' | 'pull' | 'signal'
+> & {
   readonly platform?: Platform
 }
-export type CheckServices = Pick<BuildServices, 'resolveImage' | 'scratchFolder' | 'platform'>
+export type CheckServices = Pick<BuildServices, 'resolveImage' | 'scratchFolder' | 'sources' | 'platform'>
 
 /** What is found in a Dockerfile without building it. */
 export interface DockerfileCheck {
@@ -34,14 +39,19 @@ export interface DockerfileCheck {
 /** Reads the Dockerfile and the rules of its context, and hands them on; nothing is left. */
 const withDefinition = async <T>(
   options: CheckOptions,
-  services: Pick<BuildServices, 'scratchFolder'>,
+  services: Pick<BuildServices, 'scratchFolder' | 'sources'>,
   work: (loaded: LoadedContext) => Promise<T>,
 ): Promise<T> => {
   const { context, dockerfile, signal } = options
   throwIfAborted(signal)
   await using scratch = await Scratch.open(services.scratchFolder)
   const source = await dockerfileSource(dockerfile, context)
-  return await work(await loadContext(contextSource(context), source, scratch, signal === undefined ? {} : { signal }))
+  return await work(
+    await loadContext(contextSource(context), source, scratch, {
+      sources: services.sources,
+      ...(signal === undefined ? {} : { signal }),
+    }),
+  )
 }
 
 /**
@@ -100,13 +110,14 @@ export const outlineDockerfile = async (options: CheckOptions, services: CheckSe
 /** The stages of a Dockerfile; nothing is evaluated. */
 export const listTargets = async (
   options: CheckOptions,
-  services: Pick<CheckServices, 'scratchFolder'>,
+  services: Pick<CheckServices, 'scratchFolder' | 'sources'>,
 ): Promise<Pick<Dockerfile, 'file' | 'stages'>> =>
   await withDefinition(options, services, async ({ dockerfile: { name, text } }) => parseDockerfile(text, name))
 
 const planOptions = (options: CheckOptions, services: CheckServices): Omit<PlanOptions, 'resolveImage'> => {
-  const { target, platform, buildArgs = {}, signal } = options
+  const { target, platform, buildArgs = {}, contexts, signal } = options
   return {
+    contexts: new NamedContexts(contexts),
     buildArguments: buildArgs,
     labels: {},
     network: 'default',
@@ -125,11 +136,14 @@ const resolve = async (
   { pull = false, signal }: CheckOptions,
   services: CheckServices,
 ): Promise<ResolvedImage> =>
-  await services.resolveImage(formatReference(withDefaultTag(parseReference(reference))), {
-    platform,
-    pull,
-    ...(signal === undefined ? {} : { signal }),
-  })
+  await services.resolveImage(
+    reference.startsWith('oci-layout://') ? reference : formatReference(withDefaultTag(parseReference(reference))),
+    {
+      platform,
+      pull,
+      ...(signal === undefined ? {} : { signal }),
+    },
+  )
 
 /** Stands for an image that could not be looked at: nothing is set in it. */
 const unknownImage = (reference: string, { os, architecture }: Platform): ResolvedImage => {

@@ -14,7 +14,7 @@ export interface BuildServices {
   readonly layers: LayerStore
   readonly content: Pick<DiskStore, 'has' | 'read' | 'write' | 'link' | 'lease'>
   /**
-   * An image by its full reference, its config read and its content in the store: the local one if it is there and fits the
+   * An image by its full reference, or by `oci-layout://PATH[:TAG][@DIGEST]`, its config read and its content in the store: the local one if it is there and fits the
    * platform, else pulled. `pull`: ask the registry in any case.
    */
   readonly resolveImage: (

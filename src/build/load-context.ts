@@ -1,32 +1,22 @@
-import { createReadStream, createWriteStream } from 'node:fs'
+import { createWriteStream } from 'node:fs'
 import { lstat, readFile, realpath } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { collect, type Abortable, type ByteStream } from '../lib/bytes.ts'
+import { collect, type Abortable } from '../lib/bytes.ts'
 import { GantryError, systemCode } from '../lib/errors.ts'
-import { extractInto } from './copy/extract-into.ts'
-import { LayerDraft } from './copy/layer-draft.ts'
-import { isArchive, spoolArchive } from './copy/spool-archive.ts'
-import { textFromBytes } from '../layers/tree/byte-text.ts'
-import { parseIgnoreFile, PatternMatcher, type IgnoreFile } from './ignore.ts'
+import type { ContextSource, DockerfileSource } from './context-source.ts'
+import type { OnBuildEvent } from './events.ts'
+import { parseIgnoreFile, type IgnoreFile } from './ignore.ts'
+import type { SourceServices } from './interfaces.ts'
 import type { Scratch } from './scratch.ts'
+import type { FetchedFile } from './sources/fetch-http.ts'
+import { archiveTree, bytesOf, fileTree } from './sources/http-tree.ts'
+import type { FetchContext } from './sources/open-remote.ts'
 import { FolderTree } from './tree/folder-tree.ts'
 import type { KnownDigests } from './tree/known-digests.ts'
-import { MemoryTree, type MemoryEntry } from './tree/memory-tree.ts'
+import { MemoryTree } from './tree/memory-tree.ts'
 import { resolvePath } from './tree/resolve-path.ts'
-import { parentOf, type Tree } from './tree/tree.ts'
-
-/** Where a build's files come from. `stream`: a tar, compressed or not, or a Dockerfile alone, as `docker build -` takes them. */
-export type ContextSource =
-  | { readonly kind: 'folder'; readonly path: string }
-  | { readonly kind: 'stream'; readonly bytes: ByteStream }
-  | { readonly kind: 'none' }
-
-/** Where the Dockerfile comes from: a file of this machine, a file of the context (default `Dockerfile`), or text from elsewhere. */
-export type DockerfileSource =
-  | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'context'; readonly path: string }
-  | { readonly kind: 'text'; readonly text: string; readonly name?: string }
+import type { Tree } from './tree/tree.ts'
 
 /** What a build begins with. */
 export interface LoadedContext {
@@ -44,8 +34,12 @@ const nothingIgnored = async (): Promise<IgnoreFile> => ({ file: '.dockerignore'
 const dockerfileLimit = 16 * 1024 * 1024
 
 export interface LoadOptions extends Abortable {
+  readonly sources: SourceServices
   /** What earlier builds know of the files of a folder. */
   readonly digestsOf?: (root: string) => KnownDigests
+  readonly onEvent?: OnBuildEvent
+  /** The step that is shown. */
+  readonly id?: string
 }
 
 /** Finds the Dockerfile and the context. `not_found` when there is no Dockerfile. */
@@ -53,24 +47,104 @@ export const loadContext = async (
   source: ContextSource,
   dockerfile: DockerfileSource,
   scratch: Scratch,
-  options: LoadOptions = {},
+  options: LoadOptions,
 ): Promise<LoadedContext> => {
+  const given = dockerfile.kind === 'url' ? await downloadDockerfile(dockerfile.url, scratch, options) : dockerfile
   switch (source.kind) {
     case 'none':
-      return {
-        dockerfile: await readDockerfile(new MemoryTree(), dockerfile),
-        tree: async () => new MemoryTree(),
-        ignored: nothingIgnored,
-      }
-    case 'folder':
-      return await loadFolder(source.path, dockerfile, options)
-    case 'stream':
-      return await loadStream(source.bytes, dockerfile, scratch, options)
+      return await loadTree({ tree: new MemoryTree() }, given)
+    case 'path':
+      return await loadPath(source.path, given, scratch, options)
+    case 'stream': {
+      const path = join(await scratch.make(), 'stdin')
+      await pipeline(source.bytes, createWriteStream(path, { flags: 'wx', mode: 0o600 }), options)
+      return (await loadArchive(path, given, scratch, options)) ?? (await loadLoneDockerfile(path, new MemoryTree(), given))
+    }
+    case 'url': {
+      const file = await download(source.url, scratch, options)
+      const alone = async (): Promise<LoadedContext> => await loadLoneDockerfile(file.path, fileTree(file, 'context'), undefined)
+      const loaded = (await loadArchive(file.path, given, scratch, options)) ?? (await alone())
+      return file.modified === undefined ? loaded : { ...loaded, time: file.modified }
+    }
+    case 'git': {
+      const { openGit } = await import('./sources/open-remote.ts')
+      const { tree, time } = await openGit(source.reference, fetchContext(scratch, options))
+      return await loadTree({ tree, time }, given)
+    }
   }
 }
 
-const loadFolder = async (path: string, dockerfile: DockerfileSource, { digestsOf }: LoadOptions): Promise<LoadedContext> => {
-  const root = await contextFolder(path)
+/** The files of a folder or an archive of this machine, without what the .dockerignore of the folder leaves out. */
+export const loadFiles = async (path: string, scratch: Scratch, options: LoadOptions): Promise<Tree> =>
+  await (await loadPath(path, { kind: 'text', text: '' }, scratch, options)).tree()
+
+const fetchContext = (scratch: Scratch, options: LoadOptions): FetchContext => {
+  const { sources, signal, id = '', onEvent = () => undefined } = options
+  return { sources, id, onEvent, scratch: async () => await scratch.make(), ...(signal === undefined ? {} : { signal }) }
+}
+
+const download = async (url: string, scratch: Scratch, options: LoadOptions): Promise<FetchedFile> => {
+  const { sources, signal } = options
+  // what speaks HTTP is only loaded by builds that do
+  const { fetchHttp } = await import('./sources/fetch-http.ts')
+  return await fetchHttp(url, sources, { folder: await scratch.make(), ...(signal === undefined ? {} : { signal }) })
+}
+
+const downloadDockerfile = async (url: string, scratch: Scratch, options: LoadOptions): Promise<DockerfileSource> => {
+  const { path } = await download(url, scratch, options)
+  return { kind: 'text', text: (await collect(bytesOf(path), dockerfileLimit, 'the Dockerfile')).toString('utf8') }
+}
+
+/** A context that is not filtered: rules of what is left out hold for folders only, as in BuildKit. */
+const loadTree = async (
+  { tree, time }: { readonly tree: Tree; readonly time?: number | undefined },
+  dockerfile: DockerfileSource,
+): Promise<LoadedContext> => ({
+  dockerfile: await readDockerfile(tree, dockerfile),
+  tree: async () => tree,
+  ignored: nothingIgnored,
+  ...(time === undefined ? {} : { time }),
+})
+
+/** The context that an archive is; undefined if it is none. */
+const loadArchive = async (
+  path: string,
+  dockerfile: DockerfileSource,
+  scratch: Scratch,
+  options: LoadOptions,
+): Promise<LoadedContext | undefined> => {
+  const archive = await archiveTree(path, await scratch.make(), options)
+  return archive === undefined ? undefined : await loadTree(archive, dockerfile)
+}
+
+const loadLoneDockerfile = async (path: string, tree: Tree, dockerfile: DockerfileSource | undefined): Promise<LoadedContext> => {
+  if (dockerfile !== undefined && (dockerfile.kind !== 'context' || dockerfile.path !== 'Dockerfile'))
+    throw new GantryError(
+      'invalid_argument',
+      'DOCKERFILE_AMBIGUOUS',
+      'Cannot build: ambiguous Dockerfile source: both stdin and flag correspond to Dockerfiles',
+      { hint: 'give an archive on standard input, or leave --file out' },
+    )
+  const text = (await collect(bytesOf(path), dockerfileLimit, 'the Dockerfile')).toString('utf8')
+  return { dockerfile: { name: 'Dockerfile', text }, tree: async () => tree, ignored: nothingIgnored }
+}
+
+const loadPath = async (
+  path: string,
+  dockerfile: DockerfileSource,
+  scratch: Scratch,
+  options: LoadOptions,
+): Promise<LoadedContext> => {
+  const root = await contextPath(path)
+  if ((await lstat(root)).isDirectory()) return await loadFolder(root, dockerfile, options)
+  const inside =
+    dockerfile.kind === 'file' && !isAbsolute(dockerfile.path) ? { kind: 'context' as const, path: dockerfile.path } : dockerfile
+  const loaded = await loadArchive(root, inside, scratch, options)
+  if (loaded === undefined) throw noContext(path, 'it is no folder and no archive')
+  return loaded
+}
+
+const loadFolder = async (root: string, dockerfile: DockerfileSource, { digestsOf }: LoadOptions): Promise<LoadedContext> => {
   const all = new FolderTree(root)
   const ignored = async (): Promise<IgnoreFile> => await ignoreRules(all, dockerfile)
   return {
@@ -83,71 +157,28 @@ const loadFolder = async (path: string, dockerfile: DockerfileSource, { digestsO
   }
 }
 
-const contextFolder = async (path: string): Promise<string> => {
-  const refuse = (reason: string, cause?: unknown): GantryError =>
-    new GantryError('not_found', 'NO_CONTEXT', `Cannot use "${path}" as a build context: ${reason}`, {
-      cause,
-      hint: 'name a folder, or - for a tar or a Dockerfile from stdin',
-    })
+const noContext = (path: string, reason: string, cause?: unknown): GantryError =>
+  new GantryError('not_found', 'NO_CONTEXT', `Cannot use "${path}" as a build context: ${reason}`, {
+    cause,
+    hint: 'name a folder, an archive, an URL or a git repository, or - for an archive or a Dockerfile from stdin',
+  })
+
+const contextPath = async (path: string): Promise<string> => {
   try {
     const real = await realpath(path)
-    if ((await lstat(real)).isDirectory()) return real
+    const found = await lstat(real)
+    if (found.isDirectory() || found.isFile()) return real
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') throw refuse('it does not exist', error)
+    if (systemCode(error) === 'ENOENT') throw noContext(path, 'it does not exist', error)
     throw error
   }
-  throw refuse('it is no folder')
-}
-
-const loadStream = async (
-  bytes: ByteStream,
-  dockerfile: DockerfileSource,
-  scratch: Scratch,
-  options: Abortable,
-): Promise<LoadedContext> => {
-  const folder = await scratch.make()
-  const spool = join(folder, 'stdin')
-  await pipeline(bytes, createWriteStream(spool, { flags: 'wx', mode: 0o600 }), options)
-  const spooled = (): ByteStream => createReadStream(spool) as AsyncIterable<Buffer>
-  if (!(await isArchive(spooled()))) {
-    const text = (await collect(spooled(), dockerfileLimit, 'the Dockerfile')).toString('utf8')
-    return { dockerfile: { name: 'Dockerfile', text }, tree: async () => new MemoryTree(), ignored: nothingIgnored }
-  }
-  const draft = new LayerDraft(new MemoryTree())
-  const entries = await spoolArchive(spooled(), join(folder, 'files'), options)
-  // whose files the archive says they are does not matter, as with a folder
-  await extractInto(draft, entries, { destination: '/', owner: { uid: 0, gid: 0 }, time: { seconds: 0, nanoseconds: 0 } })
-  const files = draft
-    .entries()
-    .map(({ entry, body }) => ({ ...entry, ...(body === undefined ? {} : { open: () => body.open() }) }))
-  const all = new MemoryTree(files)
-  const time = draft.newest()
-  const ignored = async (): Promise<IgnoreFile> => await ignoreRules(all, dockerfile)
-  return {
-    ...(time === undefined ? {} : { time }),
-    dockerfile: await readDockerfile(all, dockerfile),
-    tree: async () =>
-      withoutIgnored(
-        files,
-        (await ignored()).lines.map(({ pattern }) => pattern),
-      ),
-    ignored,
-  }
-}
-
-/** The entries that are not ignored, with the folders that lead to them. */
-const withoutIgnored = (entries: readonly MemoryEntry[], patterns: readonly string[]): MemoryTree => {
-  const matcher = new PatternMatcher(patterns)
-  const kept = new Set<string>()
-  for (const { path } of entries) {
-    if (matcher.matchPath(textFromBytes(path).text).matched) continue
-    for (let one = path; one !== '' && !kept.has(one); one = parentOf(one)) kept.add(one)
-  }
-  return new MemoryTree(entries.filter(({ path }) => kept.has(path)))
+  throw noContext(path, 'it is no folder and no archive')
 }
 
 const readDockerfile = async (tree: Tree, source: DockerfileSource): Promise<LoadedContext['dockerfile']> => {
   if (source.kind === 'text') return { name: source.name ?? 'Dockerfile', text: source.text }
+  if (source.kind === 'url')
+    throw new GantryError('internal', 'DOCKERFILE_URL', 'Cannot read the Dockerfile: it was not downloaded')
   if (source.kind === 'file') return { name: basename(source.path), text: await readHostText(source.path) }
   const text = await readText(tree, source.path)
   if (text !== undefined) return { name: source.path, text }
@@ -183,13 +214,17 @@ const readText = async (tree: Tree, path: string): Promise<string | undefined> =
 
 /** `NAME.dockerignore` beside the Dockerfile, or else the .dockerignore at the context's root; never both. */
 const ignoreRules = async (tree: Tree, source: DockerfileSource): Promise<IgnoreFile> => {
-  const own = source.kind === 'text' ? undefined : await ownIgnoreFile(tree, source)
-  if (own !== undefined && source.kind !== 'text')
-    return { file: `${source.kind === 'file' ? basename(source.path) : source.path}.dockerignore`, lines: parseIgnoreFile(own) }
+  const named = source.kind === 'context' || source.kind === 'file' ? source : undefined
+  const own = named === undefined ? undefined : await ownIgnoreFile(tree, named)
+  if (own !== undefined && named !== undefined)
+    return { file: `${named.kind === 'file' ? basename(named.path) : named.path}.dockerignore`, lines: parseIgnoreFile(own) }
   return { file: '.dockerignore', lines: parseIgnoreFile((await readText(tree, '.dockerignore')) ?? '') }
 }
 
-const ownIgnoreFile = async (tree: Tree, source: Exclude<DockerfileSource, { kind: 'text' }>): Promise<string | undefined> => {
+const ownIgnoreFile = async (
+  tree: Tree,
+  source: Extract<DockerfileSource, { kind: 'context' | 'file' }>,
+): Promise<string | undefined> => {
   if (source.kind === 'context') return await readText(tree, `${source.path}.dockerignore`)
   try {
     return await readFile(join(dirname(source.path), `${basename(source.path)}.dockerignore`), 'utf8')

@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { connect, createServer as createSocketServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -123,3 +123,6 @@ const freePort = async (): Promise<number> => {
   await once(server, 'close')
   return port
 }
+
+/** Whether repositories can be served here. */
+export const hasGitDaemon = existsSync('/usr/lib/git-core/git-daemon')

@@ -15,6 +15,8 @@ import { buildMetadata } from './builds/metadata.ts'
 import type { BuildOutput } from './builds/output.ts'
 import { provenanceOf, type ProvenanceOptions } from './builds/provenance.ts'
 import { writeOutputs } from './builds/write-outputs.ts'
+import { layoutImage, layoutScheme } from './builds/layout-image.ts'
+import { sourceServices } from './builds/source-services.ts'
 import type { Engine } from './engine.ts'
 import { findImage } from './images/lookup.ts'
 import { pullImage } from './images/pull.ts'
@@ -106,11 +108,18 @@ const noOutput = async (): Promise<void> => {
 
 const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServices> => {
   const [layers, content] = await Promise.all([engine.layers(), engine.content()])
-  const { tlsVerify, userAgent } = engine.options
   return {
     layers,
     content,
     resolveImage: async (reference, options) => {
+      if (reference.startsWith(layoutScheme)) {
+        const image = await layoutImage(engine, reference, options)
+        return {
+          image,
+          name: image.descriptor.digest,
+          prepare: async (abortable) => await unpackImage(layers, content, image, abortable),
+        }
+      }
       const { image } = await baseImage(engine, reference, options)
       const parsed = withDefaultTag(parseReference(reference))
       return {
@@ -124,12 +133,7 @@ const servicesOf = async (engine: Engine, steps: StepRunner): Promise<BuildServi
     caches: buildCaches(engine),
     cacheFolder: engine.path('build-cache'),
     scratchFolder: engine.path('tmp'),
-    sources: {
-      folder: engine.path('sources'),
-      environment: engine.options.environment,
-      ...(tlsVerify === undefined ? {} : { tlsVerify }),
-      ...(userAgent === undefined ? {} : { userAgent }),
-    },
+    sources: sourceServices(engine),
     now: engine.options.now,
     platform: engine.options.platform,
   }

@@ -12,6 +12,8 @@ import { isGantryError } from '../lib/errors.ts'
 import { parseReference, withDefaultTag } from '../oci/reference.ts'
 import type { Outline } from '../build/outline/outline-observer.ts'
 import type { Engine } from './engine.ts'
+import { layoutImage, layoutScheme } from './builds/layout-image.ts'
+import { sourceServices } from './builds/source-services.ts'
 import { cachedSource } from './images/cached-source.ts'
 import { findImage } from './images/lookup.ts'
 import { resolveRemote } from './images/resolve-remote.ts'
@@ -38,9 +40,12 @@ export const buildTargets = async (engine: Engine, options: CheckOptions): Promi
 
 const checkServices = (engine: Engine): CheckServices => ({
   scratchFolder: engine.path('tmp'),
+  sources: sourceServices(engine),
   platform: engine.options.platform,
   resolveImage: async (reference, options) => {
-    const image = await lookAt(engine, reference, options)
+    const image = reference.startsWith(layoutScheme)
+      ? await layoutImage(engine, reference, options)
+      : await lookAt(engine, reference, options)
     return { image, name: `${reference}@${image.descriptor.digest}`, prepare: async () => undefined }
   },
 })

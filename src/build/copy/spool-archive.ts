@@ -3,7 +3,8 @@ import { createReadStream } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { decompressDetected } from '../../lib/archive-compression.ts'
 import { streamOf, type Abortable, type ByteStream } from '../../lib/bytes.ts'
-import { throwIfAborted } from '../../lib/errors.ts'
+import { GantryError, throwIfAborted } from '../../lib/errors.ts'
+import { humanSize } from '../../lib/human-size.ts'
 import type { TarEntry } from '../../lib/tar/entry.ts'
 import { readTar } from '../../lib/tar/reader.ts'
 import type { Body } from './layer-draft.ts'
@@ -38,8 +39,10 @@ export const spoolArchive = async (
   const file = await open(path, 'wx', 0o600)
   try {
     let offset = 0
-    for await (const { body, ...entry } of readTar(await decompressDetected(bytes))) {
+    const limit = new ExpansionLimit()
+    for await (const { body, ...entry } of readTar(await decompressDetected(limit.counted(bytes)))) {
       throwIfAborted(options.signal)
+      limit.check(entries.length, offset + (entry.kind === 'file' ? entry.size : 0))
       if (entry.kind !== 'file' || entry.size === 0) {
         entries.push({ entry, ...(entry.kind === 'file' ? { body: emptyBody } : {}) })
         continue
@@ -52,6 +55,31 @@ export const spoolArchive = async (
     await file.close()
   }
   return entries
+}
+
+/** Most entries of an archive. */
+const entryLimit = 2_000_000
+
+/** Keeps a small archive from filling the disk: no more than 4 GiB comes out of one, or 400 times what it has. */
+class ExpansionLimit {
+  #read = 0
+
+  async *counted(bytes: ByteStream): ByteStream {
+    for await (const chunk of bytes) {
+      this.#read += chunk.length
+      yield chunk
+    }
+  }
+
+  check(entries: number, bytes: number): void {
+    if (entries < entryLimit && bytes <= Math.max(4 * 1024 ** 3, 400 * this.#read)) return
+    throw new GantryError(
+      'resource_exhausted',
+      'ARCHIVE_BOMB',
+      `Cannot extract the archive: ${humanSize(this.#read)} of it would become more than ${entries < entryLimit ? humanSize(bytes) : `${entryLimit} files`}`,
+      { hint: 'extract it in a RUN step if that is what you want' },
+    )
+  }
 }
 
 const append = async (file: FileHandle, body: ByteStream): Promise<string> => {

@@ -2,6 +2,8 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Platform } from '../../oci/descriptor.ts'
 import { formatPlatform } from '../../oci/platform.ts'
+import { isRemoteContext } from '../context-source.ts'
+import { redactSources } from '../sources/redact-sources.ts'
 import type { BuildIdentity } from './build-history.ts'
 
 export interface IdentityOptions {
@@ -16,7 +18,7 @@ export interface IdentityOptions {
 export const buildIdentity = (options: IdentityOptions, ownPlatform: Platform): BuildIdentity => {
   const { context, dockerfile, target = '', platforms = [] } = options
   return {
-    ...(typeof context === 'string' ? { context: realPath(context) } : {}),
+    ...(typeof context === 'string' ? { context: isRemoteContext(context) ? redactSources(context) : realPath(context) } : {}),
     dockerfile: typeof dockerfile === 'string' ? fileIn(context, dockerfile) : dockerfile === undefined ? '' : '-',
     target,
     platform: (platforms.length === 0 ? [ownPlatform] : platforms).map(formatPlatform).join(','),
@@ -25,7 +27,7 @@ export const buildIdentity = (options: IdentityOptions, ownPlatform: Platform): 
 
 /** A file of this machine, unless it is in a tar; the default one and its own name are the same. */
 const fileIn = (context: unknown, dockerfile: string): string => {
-  if (typeof context !== 'string') return dockerfile
+  if (typeof context !== 'string' || isRemoteContext(context)) return redactSources(dockerfile)
   const path = realPath(dockerfile)
   return path === realPath(resolve(context, 'Dockerfile')) ? '' : path
 }

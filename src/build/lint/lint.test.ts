@@ -26,6 +26,7 @@ const check = async (text: string, options: Partial<CheckOptions> = {}): Promise
     { dockerfile: streamOf(Buffer.from(text)), ...options },
     {
       scratchFolder: folder,
+      sources: { folder: join(folder, 'sources'), environment: {} },
       platform: { os: 'linux', architecture: 'amd64' },
       resolveImage: async (reference, { platform }) => {
         if (reference.includes('unreachable')) throw new GantryError('unavailable', 'DOWN', 'the registry is down')

@@ -18,6 +18,7 @@ const services = {
     return folder
   },
   platform: { os: 'linux', architecture: 'amd64' },
+  sources: { folder: '/nowhere', environment: {} },
   resolveImage: async (reference: string) => {
     throw new GantryError('unavailable', 'DOWN', `${reference} is not asked for`)
   },

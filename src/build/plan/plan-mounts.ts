@@ -2,7 +2,8 @@ import { posix } from 'node:path'
 import { GantryError } from '../../lib/errors.ts'
 import type { RunInstruction } from '../dockerfile/instruction.ts'
 import { parseMount, type MountOptions } from '../dockerfile/parse-mount.ts'
-import { createVertex, type CopyOp, type RunMount, type Vertex } from '../graph.ts'
+import type { RunMount, Vertex } from '../graph.ts'
+import { filesAsLayer } from './begin-stage.ts'
 import { expandWord, type StageContext } from './stage-context.ts'
 import type { StageState } from './stage-state.ts'
 
@@ -15,7 +16,10 @@ export const planMounts = async (
   const sources: Vertex[] = []
   const inputOf = async (options: MountOptions): Promise<number> => {
     const { from, target } = options
-    const vertex = from === '' ? contextFiles(context, options, instruction) : await context.sourceOf(instruction, from, target)
+    const source = from === '' ? context.context : await context.sourceOf(instruction, from, target)
+    // what is no layer becomes one: a step must not see what .dockerignore keeps out, nor change anything
+    const isLayer = !['context', 'git', 'http'].includes(source.op.kind)
+    const vertex = isLayer ? source : filesAsLayer(source, posix.join('/', options.source), instruction)
     const known = sources.findIndex((one) => one.digest === vertex.digest)
     return 1 + (known < 0 ? sources.push(vertex) - 1 : known)
   }
@@ -35,20 +39,6 @@ export const planMounts = async (
     }
   }
   return { mounts, sources }
-}
-
-/** What a mount takes of the build context, as a layer: a step must not see what .dockerignore keeps out, nor change anything. */
-const contextFiles = (context: StageContext, { source }: MountOptions, { range }: RunInstruction): Vertex => {
-  const path = posix.join('/', source)
-  const op: CopyOp = {
-    kind: 'copy',
-    from: [{ kind: 'input', index: 1, path: path.replaceAll(/[*?[]/g, '[$&]'), unpack: false }],
-    destination: path,
-    exclude: [],
-    link: false,
-  }
-  const none = createVertex({ kind: 'scratch' }, [], { label: 'scratch' })
-  return createVertex(op, [none, context.context], { label: `[context] ${path}`, source: range })
 }
 
 /** Relative targets are below the working folder. */

@@ -9,10 +9,12 @@ import { didYouMean } from '../dockerfile/suggest.ts'
 import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex } from '../graph.ts'
 import type { RunOptions } from '../run-options.ts'
 import { applyInstruction } from './apply-instruction.ts'
-import { globalArguments, lookupIn, platformArguments, proxyVariables, variablesOf, type Variables } from './environment.ts'
+import { emptyState, imageVertex, stateOfFiles, stateOfImage } from './begin-stage.ts'
+import { globalArguments, lookupIn, platformArguments, proxyVariables, type Variables } from './environment.ts'
+import { NamedContexts, type NamedContext } from './named-contexts.ts'
 import type { PlanObserver } from './plan-observer.ts'
 import { stepLabels, type StageContext } from './stage-context.ts'
-import { defaultPath, type StageState } from './stage-state.ts'
+import type { StageState } from './stage-state.ts'
 
 export interface PlanOptions extends Abortable {
   readonly target?: string
@@ -27,9 +29,11 @@ export interface PlanOptions extends Abortable {
   readonly extraHosts: readonly string[]
   readonly run?: Pick<RunOptions, 'allow' | 'ulimits' | 'shmSize'>
   readonly context: Vertex<ContextOp>
+  /** What is in the place of stages and images. */
+  readonly contexts?: NamedContexts
   /** Is asked about everything that is planned. */
   readonly observer?: PlanObserver
-  /** An image's config by its name as the Dockerfile writes it. */
+  /** An image's config by its name as the Dockerfile writes it, or by `oci-layout://…` as a named context does. */
   readonly resolveImage: (reference: string, platform: Platform) => Promise<ResolvedImage>
 }
 
@@ -84,11 +88,13 @@ class Planner {
   readonly #globals: Variables
   readonly #stages = new Map<number, Promise<StageState>>()
   readonly #images = new Map<string, Promise<ResolvedImage>>()
+  readonly #contexts: NamedContexts
 
   constructor(dockerfile: Dockerfile, options: PlanOptions) {
     this.#dockerfile = dockerfile
     this.#options = options
     this.#targetPlatform = normalizePlatform(options.platform ?? options.buildPlatform)
+    this.#contexts = options.contexts ?? new NamedContexts()
     const stage = findTarget(dockerfile, options.target)
     const platforms = { build: options.buildPlatform, target: this.#targetPlatform }
     const defaults = platformArguments(platforms, options.target || stage.from.alias, options.buildArguments)
@@ -116,6 +122,7 @@ class Planner {
       const base = this.#baseOf(stage)
       if (base.kind === 'stage') this.#resolveAhead(base.stage, seen)
       else if (base.kind === 'image') this.#image(base.reference, base.platform).catch(() => undefined)
+      if (base.kind === 'named' && base.whole) return
       for (const instruction of stage.instructions) {
         for (const name of stagesNamedIn(instruction)) {
           const from = this.#stageNamed(name)
@@ -134,12 +141,12 @@ class Planner {
     return image
   }
 
-  #baseOf(
-    stage: Stage,
-  ):
+  #baseOf(stage: Stage):
     | { readonly kind: 'scratch'; readonly platform: Platform }
     | { readonly kind: 'stage'; readonly stage: Stage }
-    | { readonly kind: 'image'; readonly reference: string; readonly platform: Platform } {
+    | { readonly kind: 'image'; readonly reference: string; readonly platform: Platform }
+    /** `whole`: it is in the place of all that the stage does. */
+    | { readonly kind: 'named'; readonly context: NamedContext; readonly platform: Platform; readonly whole: boolean } {
     const { from } = stage
     const { escape, stages } = this.#dockerfile
     const word = (text: string): string => expand(text, lookupIn(this.#globals), { escape }).text
@@ -147,8 +154,12 @@ class Planner {
       const reference = word(from.image)
       if (reference === '') throw invalid(`base name (${from.image}) should not be blank`)
       const platform = from.platform === undefined ? this.#targetPlatform : this.#platform(from.platform, word(from.platform))
+      const whole = from.alias === undefined ? undefined : this.#contexts.find(from.alias, platform)
+      if (whole !== undefined) return { kind: 'named', context: whole, platform, whole: true }
       const base = stages.findLast((one) => one.index < stage.index && one.from.alias === reference.toLowerCase())
       if (base !== undefined) return { kind: 'stage', stage: base }
+      const context = this.#contexts.find(reference, platform)
+      if (context !== undefined) return { kind: 'named', context, platform, whole: false }
       return reference === 'scratch' ? { kind: 'scratch', platform } : { kind: 'image', reference, platform }
     })
   }
@@ -176,7 +187,11 @@ class Planner {
     const base = this.#baseOf(stage)
     const begun =
       base.kind === 'image' ? await atSourceAsync(from.range, () => this.#image(base.reference, base.platform)) : undefined
-    const inherited = base.kind === 'stage' ? await this.stage(base.stage) : undefined
+    const named =
+      base.kind === 'named' ? await atSourceAsync(from.range, () => this.#named(base.context, base.platform, from)) : undefined
+    if (named !== undefined && base.kind === 'named' && base.whole)
+      return { ...named, cmdSet: false, config: withoutTriggers(named.config), stage: from.alias ?? String(stage.index) }
+    const inherited = base.kind === 'stage' ? await this.stage(base.stage) : named
     if (base.kind === 'image' && begun !== undefined)
       this.#options.observer?.baseImage?.(stage, base.reference, base.platform, begun.image.config)
     const observed = this.#options.observer?.stage(stage, base.kind === 'stage' ? base.stage : undefined)
@@ -186,7 +201,8 @@ class Planner {
       ...stage.instructions.map((instruction) => ({ instruction, trigger: false })),
     ]
     const steps = instructions.filter(({ instruction }) => ['add', 'copy', 'run', 'workdir'].includes(instruction.kind)).length
-    const platform = (base.kind === 'stage' ? inherited?.platform : base.platform) ?? this.#targetPlatform
+    const platform =
+      (base.kind === 'stage' || base.kind === 'named' ? inherited?.platform : base.platform) ?? this.#targetPlatform
     const name = [...this.#platformLabel(platform), this.#nameOf(stage)].filter((word) => word !== '').join(' ')
     const label = stepLabels(name, steps + (begun === undefined ? 0 : 1))
     let state = inherited ?? this.#begin(stage, begun, platform, label)
@@ -197,6 +213,26 @@ class Planner {
       state = await atSourceAsync(instruction.range, () => applyInstruction(state, context, instruction))
     }
     return state
+  }
+
+  /** What a stage is that a named context stands for, or begins with. */
+  async #named(context: NamedContext, platform: Platform, from: Stage['from']): Promise<StageState> {
+    switch (context.kind) {
+      case 'scratch':
+        return emptyState(platform)
+      case 'image':
+        return stateOfImage(await this.#image(context.reference, platform), context.label, from)
+      case 'stage':
+        return await this.#stageItself(context.name)
+      case 'files':
+        return stateOfFiles(createVertex(context.op, [], { label: context.label, source: from.range }), platform, from)
+    }
+  }
+
+  /** A stage without what named contexts would put in its place, so that none can lead to itself. */
+  async #stageItself(name: string): Promise<StageState> {
+    const { contexts: _contexts, observer: _observer, ...options } = this.#options
+    return await new Planner(this.#dockerfile, { ...options, target: name }).stage(findTarget(this.#dockerfile, name))
   }
 
   #begin(stage: Stage, base: ResolvedImage | undefined, platform: Platform, label: (text: string) => string): StageState {
@@ -232,6 +268,12 @@ class Planner {
     }
   }
 
+  /** Files that are copied as they are, without a layer. */
+  #filesOf(context: NamedContext, { range }: Pick<Instruction, 'range'>): Vertex | undefined {
+    if (context.kind === 'files') return createVertex(context.op, [], { label: context.label, source: range })
+    return context.kind === 'scratch' ? createVertex({ kind: 'scratch' }, [], { label: 'scratch' }) : undefined
+  }
+
   async #sourceOf(stage: Stage, instruction: Pick<Instruction, 'range'>, from: string, target?: string): Promise<Vertex> {
     if (target === undefined && expand(from, () => undefined, { escape: this.#dockerfile.escape }).text !== from)
       throw invalid(
@@ -246,8 +288,15 @@ class Planner {
             ? `cannot copy from stage "${from}", it needs to be defined before current stage "${this.#nameOf(stage)}"`
             : `cannot mount from stage "${from}" to "${target}", stage needs to be defined before current command`,
         )
-      return (await this.stage(source)).files
+      const whole = source.from.alias === undefined ? undefined : this.#contexts.find(source.from.alias, this.#targetPlatform)
+      return (whole && this.#filesOf(whole, instruction)) ?? (await this.stage(source)).files
     }
+    const named = this.#contexts.find(from, this.#targetPlatform)
+    if (named?.kind === 'image')
+      return imageVertex(await this.#image(named.reference, this.#targetPlatform), named.label, instruction)
+    if (named?.kind === 'stage') return (await this.#stageItself(named.name)).files
+    const files = named && this.#filesOf(named, instruction)
+    if (files !== undefined) return files
     if (from === 'scratch') return createVertex({ kind: 'scratch' }, [], { label: 'scratch' })
     const image = await this.#image(from, this.#targetPlatform)
     return imageVertex(image, `FROM ${image.name}`, instruction)
@@ -261,42 +310,6 @@ const stagesNamedIn = (instruction: Instruction): readonly string[] => {
   if (instruction.kind === 'copy') return instruction.from === undefined ? [] : [instruction.from]
   if (instruction.kind !== 'run') return []
   return instruction.mounts.flatMap((mount) => /(?:^|,)from=([^,"]+)/i.exec(mount)?.[1] ?? [])
-}
-
-const imageVertex = (base: ResolvedImage, label: string, { range }: Pick<Instruction, 'range'>): Vertex =>
-  createVertex({ kind: 'image', manifest: base.image.descriptor.digest }, [], { label, source: range, base })
-
-const emptyState = ({ os, architecture, variant }: Platform): StageState => ({
-  stage: '',
-  files: createVertex({ kind: 'scratch' }, [], { label: 'FROM scratch' }),
-  platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-  config: { Env: [defaultPath], WorkingDir: '/' },
-  history: [],
-  base: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-  variables: variablesOf([defaultPath]),
-  declared: [],
-  cmdSet: false,
-})
-
-const stateOfImage = (base: ResolvedImage, label: string, from: Stage['from']): StageState => {
-  const { config = {}, history = [], rootfs, created: _created, author, ...rest } = base.image.config
-  const env = config.Env ?? []
-  const withPath = env.some((one) => one.startsWith('PATH=')) ? env : [...env, defaultPath]
-  const { os, architecture, variant } = rest
-  const missing = rootfs.diff_ids.length - history.filter((entry) => entry.empty_layer !== true).length
-  const padding = Array.from({ length: Math.max(0, missing) }, () => ({ comment: 'buildkit.exporter.image.v0' }))
-  return {
-    stage: '',
-    files: imageVertex(base, label, from),
-    platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-    config: { ...config, Env: withPath },
-    ...(author === undefined ? {} : { author }),
-    history: [...history, ...padding].map((entry) => ({ entry, inherited: true })),
-    base: rest,
-    variables: variablesOf(withPath),
-    declared: [],
-    cmdSet: false,
-  }
 }
 
 const withoutTriggers = ({ OnBuild: _triggers, ...config }: StageState['config']): StageState['config'] => config

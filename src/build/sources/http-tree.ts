@@ -26,14 +26,19 @@ export const fileTree = (file: FetchedFile, name: string): MemoryTree =>
 export const bytesOf = (path: string): ByteStream =>
   createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>
 
-/** What an archive holds as a tree of root's files, unless the file is none. The bytes of its files are kept in `folder`. */
-export const archiveTree = async (path: string, folder: string, options: Abortable): Promise<MemoryTree | undefined> =>
-  (await isArchive(bytesOf(path))) ? new MemoryTree(await archiveEntries(bytesOf(path), folder, options)) : undefined
-
-/** The files of an archive, extracted as ADD does it; whose files it says they are does not matter, as with a folder. */
-export const archiveEntries = async (bytes: ByteStream, folder: string, options: Abortable): Promise<readonly MemoryEntry[]> => {
+/** What an archive holds as a tree, with the owners that it says, unless the file is none. The bytes of its files are kept in `folder`. */
+export const archiveTree = async (
+  path: string,
+  folder: string,
+  { signal }: Abortable,
+): Promise<{ readonly tree: MemoryTree; readonly time?: number } | undefined> => {
+  if (!(await isArchive(bytesOf(path)))) return undefined
   const draft = new LayerDraft(new MemoryTree())
-  const entries = await spoolArchive(bytes, join(folder, 'files'), options)
-  await extractInto(draft, entries, { destination: '/', owner: { uid: 0, gid: 0 }, time: { seconds: 0, nanoseconds: 0 } })
-  return draft.entries().map(({ entry, body }) => ({ ...entry, ...(body === undefined ? {} : { open: () => body.open() }) }))
+  const entries = await spoolArchive(bytesOf(path), join(folder, 'files'), signal === undefined ? {} : { signal })
+  await extractInto(draft, entries, { destination: '/', time: { seconds: 0, nanoseconds: 0 } })
+  const files: readonly MemoryEntry[] = draft
+    .entries()
+    .map(({ entry, body }) => ({ ...entry, ...(body === undefined ? {} : { open: () => body.open() }) }))
+  const time = draft.newest()
+  return { tree: new MemoryTree(files), ...(time === undefined ? {} : { time }) }
 }

@@ -13,6 +13,8 @@ import { archiveTree, fileTree } from './http-tree.ts'
 export interface RemoteFiles {
   readonly tree: Tree
   readonly cached: boolean
+  /** Seconds since 1970: of the commit, or of the file as the server says. */
+  readonly time: number
 }
 
 /** What fetching is given of the build that it is for. */
@@ -53,7 +55,7 @@ export const openHttp = async (
     ...(signal === undefined ? {} : { signal }),
   })
   const archive = unpack ? await archiveTree(file.path, folder, signal === undefined ? {} : { signal }) : undefined
-  return { tree: archive ?? fileTree(file, name), cached: file.cached }
+  return { tree: archive?.tree ?? fileTree(file, name), cached: file.cached, time: file.modified ?? archive?.time ?? 0 }
 }
 
 /** The files of a commit. */
@@ -65,5 +67,5 @@ export const openGit = async (reference: GitReference, context: FetchContext): P
     ...(signal === undefined ? {} : { signal }),
   })
   onEvent({ kind: 'status', id, name: `commit ${commit}`, done: true })
-  return { tree: new CheckoutTree(folder, { time, keepGitFolder: reference.keepGitFolder ?? false }), cached: false }
+  return { tree: new CheckoutTree(folder, { time, keepGitFolder: reference.keepGitFolder ?? false }), cached: false, time }
 }

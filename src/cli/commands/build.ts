@@ -12,11 +12,16 @@ import { progressFlag, registryFlags } from '../registry-flags.ts'
 import { runOptions, runStepFlags } from '../run-step-flags.ts'
 
 export const command = defineCommand({
-  usage: 'build [OPTIONS] PATH | -',
-  summary: 'Build an image from a Dockerfile and a folder of files',
+  usage: 'build [OPTIONS] PATH | URL | -',
+  summary: 'Build an image from a Dockerfile and the files of a folder, an archive or a git repository',
   flags: {
     'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
+    'build-context': {
+      type: 'list',
+      value: 'NAME=VALUE',
+      help: 'What stands for a stage or an image: a path, a URL, docker-image://NAME, oci-layout://PATH[:TAG], target:STAGE',
+    },
     'cache-from': {
       type: 'list',
       help: "Take steps from elsewhere: 'type=registry,ref=NAME', 'type=local,src=FOLDER', or an image that holds a cache",
@@ -32,7 +37,7 @@ export const command = defineCommand({
     },
     check: { type: 'boolean', help: 'Build nothing; check the Dockerfile by the rules, and say how to mend it' },
     explain: { type: 'boolean', help: 'Build nothing; say which steps the last build of PATH did again, and why' },
-    file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input)" },
+    file: { type: 'string', short: 'f', help: "The Dockerfile (default PATH/Dockerfile; '-' for standard input; a URL)" },
     label: { type: 'list', value: 'NAME=VALUE', help: 'Set a label of the image' },
     network: { type: 'string', help: 'Network of RUN steps: default, host or none' },
     'no-cache': { type: 'boolean', help: 'Do every step anew' },
@@ -60,6 +65,8 @@ export const command = defineCommand({
     'gantry build --build-arg VERSION=2 --target test -f docker/Dockerfile .',
     'gantry build --platform linux/amd64,linux/arm64 -t registry.example.com/hello:1 --push .',
     'gantry build --target bin -o out .',
+    'gantry build https://github.com/docker-library/hello-world.git#master:amd64/hello-world',
+    'gantry build --build-context lib=../lib --build-context alpine=docker-image://alpine:3.22 .',
     'gantry build --check .',
     'gantry build --call outline --target bin .',
     'gantry build --explain .',
@@ -89,6 +96,7 @@ export const command = defineCommand({
       tags: flags.tag,
       buildArgs: { ...epoch(context.environment), ...pairs(flags['build-arg'], context.environment) },
       labels: pairs(flags.label, {}),
+      contexts: namedContexts(flags['build-context']),
       extraHosts: flags['add-host'],
       cacheFrom: flags['cache-from'],
       cacheTo: flags['cache-to'],
@@ -123,10 +131,21 @@ export const command = defineCommand({
   },
 })
 
+/** `NAME=VALUE` words of --build-context. */
+const namedContexts = (words: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=')
+      if (at > 0) return [word.slice(0, at), word.slice(at + 1)] as const
+      throw new GantryError('invalid_argument', 'USAGE', `invalid context value: ${word}, expected key=value`)
+    }),
+  )
+
 interface DefinitionFlags {
   readonly file: string | undefined
   readonly target: string | undefined
   readonly 'build-arg': readonly string[]
+  readonly 'build-context': readonly string[]
   readonly platform: readonly string[]
   readonly pull: boolean | undefined
 }
@@ -138,6 +157,7 @@ const definition = (context: CliContext, path: string, flags: DefinitionFlags): 
   return {
     context: path === '-' ? context.stdin : path,
     buildArgs: pairs(flags['build-arg'], context.environment),
+    contexts: namedContexts(flags['build-context']),
     pull: flags.pull === true,
     signal: context.signal,
     ...(file === undefined ? {} : { dockerfile: file === '-' ? context.stdin : file }),
