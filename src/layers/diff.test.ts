@@ -153,6 +153,33 @@ test('diffUpper() leaves out sockets and what is excluded, and clamps times', { 
   assert.equal((await diff(await fixture.space())).length, 1024)
 })
 
+test('diffUpper() moves the time in compiled Python files with that of their source', { skip }, async () => {
+  await using fixture = await openFixture(suite)
+  const upper = await fixture.space()
+  const compiled = (flags: number, time: number, magic = '\r\n'): Buffer => {
+    const header = Buffer.alloc(16)
+    header.write(`\xa7\x0d${magic}`, 'latin1')
+    header.writeUInt32LE(flags, 4)
+    header.writeUInt32LE(time, 8)
+    return Buffer.concat([header, Buffer.alloc(300_000, 7)])
+  }
+  const files: Readonly<Record<string, Buffer>> = {
+    'later.pyc': compiled(0, 5000),
+    'earlier.pyc': compiled(0, 1000),
+    'hash.pyc': compiled(1, 5000),
+    'other.pyc': compiled(0, 5000, 'xx'),
+    'text.txt': compiled(0, 5000),
+    'short.pyc': Buffer.from('abc'),
+  }
+  for (const [name, bytes] of Object.entries(files)) writeFileSync(join(upper, name), bytes)
+  const written: Record<string, Buffer> = {}
+  for await (const { name, body } of readTar(streamOf(await diff(upper, { clampTime: 2000 }))))
+    written[name] = await collect(body, 1 << 20)
+  assert.deepEqual(written, { ...files, 'later.pyc': compiled(0, 2000) })
+  for await (const { name, body } of readTar(streamOf(await diff(upper))))
+    assert.deepEqual(await collect(body, 1 << 20), files[name])
+})
+
 test('diffUpper() refuses what a layer cannot say', { skip }, async () => {
   await using fixture = await openFixture(suite)
   const [upper, other] = [await fixture.space(), await fixture.space()]

@@ -4,6 +4,7 @@ import type { ByteStream } from '../lib/bytes.ts'
 import { GantryError } from '../lib/errors.ts'
 import { encodeTarHeader, tarEnd } from '../lib/tar/encode.ts'
 import { tarPadding, type TarEntry, type TarKind } from '../lib/tar/entry.ts'
+import { clampedPythonHeader } from './python-cache.ts'
 import { textFromBytes } from './tree/byte-text.ts'
 import { opaqueMarker, whiteoutPrefix } from './tree/path.ts'
 import { walkUpper, type UpperEntry, type WalkUpperOptions } from './upper-walk.ts'
@@ -39,7 +40,7 @@ export async function* diffUpper(upper: string, options: DiffOptions = {}): Byte
     yield* chunks.add(encodeTarHeader(headerOf(entry, first, options)))
     if (entry.opaque) yield* chunks.add(markerOf(`${path}/${opaqueMarker.slice(whiteoutPrefix.length)}`))
     if (first === undefined && stat.nlink > 1n) firstNames.set(inode, path)
-    if (first === undefined && stat.isFile()) yield* chunks.addFile(entry)
+    if (first === undefined && stat.isFile()) yield* chunks.addFile(entry, options)
   }
   yield* chunks.add(tarEnd)
   yield* chunks.rest()
@@ -93,6 +94,12 @@ const timeOf = (stat: BigIntStats, { clampTime = Infinity, clampFrom = Infinity 
   return time.seconds >= clampTime || (isNow && clampTime !== Infinity) ? { seconds: clampTime, nanoseconds: 0 } : time
 }
 
+/** The same for a time that is kept in whole seconds. */
+const clampSeconds =
+  ({ clampTime = Infinity, clampFrom = Infinity }: DiffOptions) =>
+  (seconds: number): number =>
+    clampTime !== Infinity && (seconds >= clampTime || seconds >= Math.floor(clampFrom)) ? clampTime : seconds
+
 /** The reverse of glibc's makedev. */
 const deviceOf = (rdev: bigint): { readonly major: number; readonly minor: number } => ({
   major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xffff_f000n)),
@@ -115,15 +122,17 @@ class Chunks {
     }
   }
 
-  async *addFile(entry: UpperEntry): ByteStream {
+  async *addFile(entry: UpperEntry, options: DiffOptions): ByteStream {
     const size = Number(entry.stat.size)
     const fd = openSync(entry.file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     try {
-      for (let rest = size; rest > 0;) {
-        const count = readSync(fd, this.#chunk, this.#filled, Math.min(rest, chunkSize - this.#filled), null)
+      const header = clampedPythonHeader(fd, entry.path, size, clampSeconds(options))
+      if (header !== undefined) yield* this.add(header)
+      for (let at = header?.length ?? 0; at < size;) {
+        const count = readSync(fd, this.#chunk, this.#filled, Math.min(size - at, chunkSize - this.#filled), at)
         if (count === 0) throw changed(entry)
         this.#filled += count
-        rest -= count
+        at += count
         if (this.#filled === chunkSize) yield* this.rest()
       }
       if (!isSame(fstatSync(fd, { bigint: true }), entry.stat)) throw changed(entry)
