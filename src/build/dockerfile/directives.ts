@@ -26,11 +26,18 @@ export const parseDirective = (comment: string): { readonly name: DirectiveName;
 export class DirectiveReader {
   #escape: Directives['escape'] = '\\'
   readonly #seen = new Map<string, string>()
+  #first = true
+  /** Behind a `#!` line the other two are still looked for, but the line is a comment, which ends the directives of the language. */
+  #shebang = false
   #done = false
 
   /** Takes the next line of the file, without its leading blanks; true if it was a directive. */
   read(line: string, range: SourceRange): boolean {
     if (this.#done) return false
+    const shebang = this.#first && line.startsWith('#!')
+    this.#first = false
+    this.#shebang ||= shebang
+    if (shebang) return false
     const directive = line.startsWith('#') ? parseDirective(line.slice(1)) : undefined
     if (directive === undefined) {
       this.#done = true
@@ -39,7 +46,7 @@ export class DirectiveReader {
     const { name, value } = directive
     if (this.#seen.has(name)) throw sourceError(range, 'DIRECTIVE_REPEATED', `only one ${name} parser directive can be used`)
     this.#seen.set(name, value)
-    if (name !== 'escape') return true
+    if (name !== 'escape' || this.#shebang) return !this.#shebang
     if (value !== '\\' && value !== '`')
       throw sourceError(range, 'ESCAPE_INVALID', `invalid escape token '${value}' does not match \` or \\`)
     this.#escape = value

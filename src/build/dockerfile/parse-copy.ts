@@ -54,7 +54,7 @@ export const parseCopy = (request: InstructionRequest): Parsed<'copy'> => {
     kind: 'copy',
     ...sourcesOf(request, words, flags),
     parents: flags.parents ?? false,
-    ...(flags.from === undefined ? {} : { from: flags.from }),
+    ...(flags.from === undefined || flags.from === '' ? {} : { from: flags.from }),
   }
 }
 

@@ -48,6 +48,15 @@ test('parseDockerfile() reads parser directives at the top only (79)', () => {
   assert.deepEqual(directives('\u{feff}# escape=`\r'), { escape: '`' }, 'after a byte order mark, with CRLF')
 })
 
+test('parseDockerfile() reads syntax and check behind a #! line, but not escape (79)', () => {
+  assert.deepEqual(directives('#!/usr/bin/env x\n# syntax=a/b\n# escape=`\n# check=skip=all'), {
+    escape: '\\',
+    syntax: 'a/b',
+    check: 'skip=all',
+  })
+  assert.deepEqual(directives('# check=skip=all\n#!/bin/x\n# syntax=a/b'), { escape: '\\', check: 'skip=all' })
+})
+
 test('parseDockerfile() refuses a directive that is repeated or makes no sense (79)', () => {
   assert.throws(() => directives('# escape=`\n# escape=`'), /line 2: only one escape parser directive can be used/)
   assert.throws(() => directives('# escape=x'), /line 1: invalid escape token 'x' does not match ` or \\/)

@@ -114,7 +114,7 @@ const parseFrom = (request: InstructionRequest): Parsed<'from'> => {
   return {
     kind: 'from',
     image,
-    ...(platform === undefined ? {} : { platform }),
+    ...(platform === undefined || platform === '' ? {} : { platform }),
     ...(alias === undefined ? {} : { alias, as: { keyword: as ?? '', name: name ?? '' } }),
   }
 }

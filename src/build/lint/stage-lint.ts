@@ -230,7 +230,7 @@ export class StageLint implements StageObserver {
         'WorkdirRelativePath',
         instruction,
         `Relative workdir "${path}" can have unexpected results if the base image changes`,
-        write(`${instruction.name} ${posix.resolve(state.config.WorkingDir || '/', path)}`),
+        write(`${instruction.name} ${posix.resolve('/', state.config.WorkingDir ?? '', path)}`),
       )
     this.#workdirSet = true
   }

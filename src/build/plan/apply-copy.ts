@@ -58,6 +58,6 @@ export const applyCopy = async (
 /** The destination as an absolute path that keeps what its end says: `/` and `/.` mean a folder. */
 const absolute = (state: StageState, destination: string): string => {
   const given = destination === '' || destination === '.' ? './' : destination
-  const path = posix.resolve(state.config.WorkingDir || '/', given)
+  const path = posix.resolve('/', state.config.WorkingDir ?? '', given)
   return /(?:^|\/)\.?$/.test(given) && path !== '/' ? `${path}/` : path
 }

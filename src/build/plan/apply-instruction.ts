@@ -101,15 +101,19 @@ const applyEnv = (state: StageState, pairs: readonly KeyValue[]): StageState => 
   return withHistory(withConfig({ ...state, variables }, { Env: env }), `ENV ${pairsText(pairs)}`)
 }
 
+/** Options of the build for attestations, which no step sees. */
+const scanOptions: ReadonlySet<string> = new Set(['BUILDKIT_SBOM_SCAN_CONTEXT', 'BUILDKIT_SBOM_SCAN_STAGE'])
+
 /** A build argument's value comes from the command line, else from the ARG, else from the ARG of that name before the first FROM. */
 const applyArg = (state: StageState, context: StageContext, instruction: ArgInstruction): StageState => {
   let { variables } = state
   const args = instruction.args.map(({ key, value }) => {
     const given = Object.hasOwn(context.buildArguments, key) ? context.buildArguments[key] : undefined
-    const own =
+    // a default that is not used may be as wrong as it likes
+    const own = (): string | undefined =>
       value === undefined ? context.globalArguments.get(key) : expand(value, lookupIn(variables), { escape: context.escape }).text
-    const chosen = given ?? own
-    if (chosen !== undefined) variables = withVariable(variables, key, chosen)
+    const chosen = given ?? own()
+    if (chosen !== undefined && !scanOptions.has(key)) variables = withVariable(variables, key, chosen)
     return { key, ...(chosen === undefined ? {} : { value: chosen }) }
   })
   const text = args.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)).join(' ')
@@ -137,7 +141,7 @@ const applyEntrypoint = (state: StageState, instruction: Of<'cmd' | 'entrypoint'
 }
 
 const applyWorkdir = (state: StageState, context: StageContext, instruction: Of<'workdir'>): StageState => {
-  const path = posix.resolve(state.config.WorkingDir || '/', expandWord(state, context, instruction.path))
+  const path = posix.resolve('/', state.config.WorkingDir ?? '', expandWord(state, context, instruction.path))
   const moved = withConfig(state, { WorkingDir: path })
   if (path === '/') return withHistory(moved, `WORKDIR ${path}`)
   const op = { kind: 'folder', path, user: state.config.User ?? '' } as const

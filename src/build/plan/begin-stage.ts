@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import type { Platform } from '../../oci/descriptor.ts'
 import type { Instruction, Stage } from '../dockerfile/instruction.ts'
 import { createVertex, type CopyOp, type Vertex } from '../graph.ts'
@@ -36,7 +37,12 @@ export const stateOfImage = (base: ResolvedImage, label: string, from: Stage['fr
     stage: '',
     files: imageVertex(base, label, from),
     platform: { os, architecture, ...(variant === undefined ? {} : { variant }) },
-    config: { ...config, Env: withPath },
+    // a relative one is below the root, as BuildKit takes it
+    config: {
+      ...config,
+      Env: withPath,
+      ...(config.WorkingDir ? { WorkingDir: posix.resolve('/', config.WorkingDir) } : {}),
+    },
     ...(author === undefined ? {} : { author }),
     history: [...history, ...padding].map((entry) => ({ entry, inherited: true })),
     base: rest,

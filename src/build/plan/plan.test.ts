@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { GantryError } from '../../lib/errors.ts'
 import { digestOf } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image-config.ts'
 import { parseDockerfile } from '../dockerfile/parse-dockerfile.ts'
@@ -423,4 +424,162 @@ test('planBuild() makes the same vertices of the same steps', async () => {
 test('planBuild() adds labels from outside last', async () => {
   const state = await plan('FROM scratch\nLABEL a=1 b=2', { labels: { b: '3' } })
   assert.deepEqual(state.config.Labels, { a: '1', b: '3' })
+})
+
+test('planBuild() makes an empty string of a variable that is not set, also in WORKDIR (85)', async () => {
+  const state = await plan('FROM scratch\nENV DIRPATH=/path\nWORKDIR $DIRPATH/$DIRNAME\nLABEL a=x${none}y b=$none')
+  assert.equal(state.config.WorkingDir, '/path')
+  assert.deepEqual(state.config.Labels, { a: 'xy', b: '' })
+})
+
+test('planBuild() substitutes with every modifier in an instruction (83)', async () => {
+  const text = [
+    'FROM scratch',
+    'ENV v=foo.tar.gz e=',
+    'LABEL a=${n:-w} b=${e:-w} c=${e-w} d=${v:+w} e=${e:+w} f=${e+w} g=${v:?x} h=${v#*.} i=${v##*.} j=${v%.*} k=${v%%.*}',
+    'LABEL l=${v/o/0} m=${v//o/0} n=\'$v\' o="$v" p=\\$v',
+  ]
+  assert.deepEqual((await plan(text.join('\n'))).config.Labels, {
+    a: 'w',
+    b: 'w',
+    c: '',
+    d: 'w',
+    e: '',
+    f: 'w',
+    g: 'foo.tar.gz',
+    h: 'tar.gz',
+    i: 'gz',
+    j: 'foo.tar',
+    k: 'foo',
+    l: 'f0o.tar.gz',
+    m: 'f00.tar.gz',
+    n: '$v',
+    o: 'foo.tar.gz',
+    p: '$v',
+  })
+  const escaped = await plan('# escape=`\nFROM scratch\nENV v=1\nLABEL a=`$v b=\\$v')
+  assert.deepEqual(escaped.config.Labels, { a: '$v', b: '\\1' }, 'with the escape character of the file')
+  await refused('FROM scratch\nLABEL a=${}', /bad substitution/, 2)
+  await refused('FROM scratch\nLABEL a="${v:?must be set}"', /v: must be set/, 2)
+})
+
+test('planBuild() keeps what a health check says, and the last one (115)', async () => {
+  const health = async (text: string): Promise<unknown> => (await plan(`FROM scratch\n${text}`)).config.Healthcheck
+  assert.deepEqual(await health('HEALTHCHECK CMD x'), { Test: ['CMD-SHELL', 'x'] }, 'defaults are left to whoever runs it')
+  assert.deepEqual(await health('HEALTHCHECK CMD x\nHEALTHCHECK --start-interval=5s CMD ["y"]'), {
+    Test: ['CMD', 'y'],
+    StartInterval: 5e9,
+  })
+  const images = { base: { config: { Healthcheck: { Test: ['CMD', 'a'] } } } }
+  assert.deepEqual((await plan('FROM base\nHEALTHCHECK NONE', { images })).config.Healthcheck, { Test: ['NONE'] })
+  assert.deepEqual((await plan('FROM base', { images })).config.Healthcheck, { Test: ['CMD', 'a'] })
+})
+
+test('planBuild() takes signals by name and by number (116)', async () => {
+  for (const signal of ['SIGTERM', 'term', '9', 'SIGRTMIN+3', 'RTMAX-1'])
+    assert.equal((await plan(`FROM scratch\nSTOPSIGNAL ${signal}`)).config.StopSignal, signal)
+  await refused('FROM scratch\nSTOPSIGNAL 0', /invalid signal: 0/, 2)
+  await refused('FROM scratch\nSTOPSIGNAL 65', /invalid signal: 65/, 2)
+})
+
+test('planBuild() keeps volumes of the base, and USER as it is written (117, 118)', async () => {
+  const images = { base: { config: { Volumes: { '/data': {} }, User: '1:2' } } }
+  const state = await plan('FROM base\nVOLUME /more\nUSER app:staff\nRUN x', { images })
+  assert.deepEqual(state.config.Volumes, { '/data': {}, '/more': {} })
+  assert.deepEqual([state.config.User, execOf(state).user], ['app:staff', 'app:staff'])
+  assert.equal(execOf(await plan('FROM base\nRUN x', { images })).user, '1:2')
+})
+
+test('planBuild() leaves LABEL and ENV of other stages out of the image (120)', async () => {
+  const text = 'FROM scratch AS a\nLABEL a=1\nENV A=1\nEXPOSE 1\nFROM scratch\nCOPY --from=a /x /y\nLABEL b=2'
+  const { config } = await plan(text)
+  assert.deepEqual([config.Labels, config.Env?.slice(1), config.ExposedPorts], [{ b: '2' }, [], undefined])
+})
+
+test('planBuild() shows versions of operating systems in TARGETPLATFORM, but not in BUILDPLATFORM (87)', async () => {
+  const windows = { os: 'windows', architecture: 'amd64', 'os.version': '10.0.1' }
+  const state = await plan(
+    'FROM scratch\nARG TARGETPLATFORM BUILDPLATFORM BUILDOSVERSION\nLABEL a=$TARGETPLATFORM b=$BUILDPLATFORM c=$BUILDOSVERSION',
+    {
+      platform: windows,
+      buildPlatform: windows,
+    },
+  )
+  assert.deepEqual(state.config.Labels, { a: 'windows(10.0.1)/amd64', b: 'windows/amd64', c: '10.0.1' })
+})
+
+test('planBuild() does not look at the default of an ARG that is given, nor shows attestation options to steps', async () => {
+  assert.deepEqual(env(await plan('FROM scratch\nARG a=${b:?no}\nRUN x', { buildArguments: { a: '1' } })), ['a=1'])
+  await refused('FROM scratch\nARG a=${b:?no}\nRUN x', /b: no/, 2)
+  const scanned = await plan('FROM scratch\nARG BUILDKIT_SBOM_SCAN_STAGE=true\nRUN x')
+  assert.deepEqual(env(scanned), [])
+  assert.equal(history(scanned)[1], 'RUN |1 BUILDKIT_SBOM_SCAN_STAGE=true /bin/sh -c x # buildkit')
+})
+
+test('planBuild() takes empty flags for none', async () => {
+  const state = await plan('FROM --platform= scratch\nCOPY --from= --chown= a /b')
+  assert.deepEqual(
+    state.files.inputs.map(({ op }) => op.kind),
+    ['scratch', 'context'],
+  )
+})
+
+test('planBuild() takes a relative working directory of the base from the root', async () => {
+  const images = { base: { config: { WorkingDir: 'app/' } } }
+  const state = await plan('FROM base\nWORKDIR sub\nCOPY a b', { images })
+  assert.deepEqual([state.config.WorkingDir, copyOf(state).destination], ['/app/sub', '/app/sub/b'])
+  assert.equal((await plan('FROM base', { images })).config.WorkingDir, '/app')
+})
+
+test('planBuild() drops the variant of a base that is for another platform, and writes platforms in one way', async () => {
+  const images = { base: { architecture: 'arm', variant: 'v6', 'os.version': '1' } }
+  const of = async (platform: PlanOptions['platform']): Promise<unknown> =>
+    (await plan('FROM base', { images, ...(platform === undefined ? {} : { platform }) })).base
+  assert.deepEqual(await of({ os: 'linux', architecture: 'arm64' }), { os: 'linux', architecture: 'arm64' })
+  assert.deepEqual(await of({ os: 'linux', architecture: 'arm', variant: 'v7' }), {
+    os: 'linux',
+    architecture: 'arm',
+    variant: 'v7',
+    'os.version': '1',
+  })
+  const named = await plan('FROM base', { images: { base: { architecture: 'arm64', variant: 'v8' } } })
+  assert.deepEqual(named.base, { os: 'linux', architecture: 'arm64' })
+})
+
+test('planBuild() refuses what is wrong in stages that are not needed too', async () => {
+  const unused = (text: string): string => `FROM scratch AS other\n${text}\nFROM scratch`
+  await refused(unused('COPY --from=9 a b'), /invalid stage index 9/, 2)
+  await refused(unused('COPY --from=other a b'), /circular dependency detected on stage: other/, 2)
+  await refused(unused('COPY --from=$x a b'), /variable expansion is not supported for --from/, 2)
+  await refused('FROM $none\nFROM scratch', /base name \(\$none\) should not be blank/, 1)
+  await refused(
+    'FROM --platform=linux/a/b/c x\nFROM scratch',
+    /failed to parse platform linux\/a\/b\/c: .*too many components/,
+    1,
+  )
+  await refused(
+    'FROM scratch AS a\nCOPY --from=b x y\nFROM scratch AS b\nRUN --mount=from=a,target=/m x\nFROM scratch',
+    /circular dependency detected on stage: a/,
+    2,
+  )
+  await plan('FROM scratch AS a\nCOPY --from=b x y\nFROM scratch AS b\nFROM scratch')
+})
+
+test('planBuild() says which stage, image or variable was meant', async () => {
+  const missing = {
+    resolveImage: async (reference: string) => {
+      throw new GantryError('not_found', 'NO_IMAGE', `no ${reference}`, { hint: 'h' })
+    },
+  }
+  await refused('FROM scratch AS build\nFROM bulid', /no bulid \(did you mean build\?\)/, 2, missing)
+  await refused('FROM scratch AS build\nFROM scratch\nCOPY --from=buidl a b', /no buidl \(did you mean build\?\)/, 3, missing)
+  await refused('FROM debain:latest', /no debain:latest \(did you mean debian:latest\?\)/, 1, missing)
+  await refused('FROM something/else', /no something\/else$/, 1, missing)
+  await refused('FROM --platform=$BULIDPLATFORM a', /empty platform value .* \(did you mean BUILDPLATFORM\?\)/, 1)
+  await refused('ARG MY_ARCH=x\nFROM --platform=linux/${MYARCH} a', /\(did you mean MY_ARCH\?\)/, 2)
+})
+
+test('planBuild() plans thousands of stages that are built on each other', async () => {
+  const stages = Array.from({ length: 3000 }, (_, index) => `FROM s${index} AS s${index + 1}\nCOPY --from=s${index} a b`)
+  assert.equal((await plan(`FROM scratch AS s0\n${stages.join('\n')}`)).history.length, 3000)
 })

@@ -1,8 +1,8 @@
 import type { Abortable } from '../../lib/bytes.ts'
-import { GantryError } from '../../lib/errors.ts'
+import { GantryError, messageOf } from '../../lib/errors.ts'
 import type { Platform } from '../../oci/descriptor.ts'
 import { formatPlatform, normalizePlatform, parsePlatform } from '../../oci/platform.ts'
-import { expand } from '../dockerfile/expand.ts'
+import { expand, type Expansion } from '../dockerfile/expand.ts'
 import type { Dockerfile, Instruction, Stage } from '../dockerfile/instruction.ts'
 import { atSource, atSourceAsync, parseTrigger } from '../dockerfile/parse-dockerfile.ts'
 import { didYouMean } from '../dockerfile/suggest.ts'
@@ -10,11 +10,13 @@ import { createVertex, type BaseImage, type ContextOp, type ExecOp, type Vertex 
 import type { RunOptions } from '../run-options.ts'
 import { applyInstruction } from './apply-instruction.ts'
 import { emptyState, imageVertex, stateOfFiles, stateOfImage } from './begin-stage.ts'
+import { checkReferences, stageName, stageNamed, stagesNamedIn } from './check-references.ts'
 import { globalArguments, lookupIn, platformArguments, proxyVariables, type Variables } from './environment.ts'
 import { NamedContexts, type NamedContext } from './named-contexts.ts'
 import type { PlanObserver } from './plan-observer.ts'
 import { stepLabels, type StageContext } from './stage-context.ts'
 import type { StageState } from './stage-state.ts'
+import { withSuggestion } from './suggest-image.ts'
 
 export interface PlanOptions extends Abortable {
   readonly target?: string
@@ -47,7 +49,7 @@ export const planBuild = async (dockerfile: Dockerfile, options: PlanOptions): P
   const planner = new Planner(dockerfile, options)
   const state = await planner.stage(findTarget(dockerfile, options.target))
   const labels = Object.keys(options.labels).length === 0 ? {} : { Labels: { ...state.config.Labels, ...options.labels } }
-  return { ...state, config: { ...state.config, ...labels }, base: { ...state.base, ...platformAskedFor(options) } }
+  return { ...state, config: { ...state.config, ...labels }, base: platformOf(state.base, options) }
 }
 
 /** As planBuild(), but looks at every stage, in the order of the file, where none is asked for. */
@@ -59,10 +61,19 @@ export const planAllStages = async (dockerfile: Dockerfile, options: PlanOptions
 }
 
 /** What was asked for is what the image says it is for. */
-const platformAskedFor = ({ platform }: PlanOptions): Partial<StageState['base']> => {
-  if (platform === undefined) return {}
-  const { os, architecture, variant } = normalizePlatform(platform)
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) }
+const platformOf = (base: StageState['base'], { platform }: PlanOptions): StageState['base'] => {
+  const { os, architecture, variant, 'os.version': version, ...rest } = base
+  const known = { os, architecture, ...(variant === undefined ? {} : { variant }) }
+  const same = platform === undefined || (platform.os === os && platform.architecture === architecture)
+  const normal = normalizePlatform({ ...(same ? known : {}), ...(platform ?? known) })
+  const found = same ? version : platform['os.version']
+  return {
+    ...rest,
+    os: normal.os,
+    architecture: normal.architecture,
+    ...(normal.variant === undefined ? {} : { variant: normal.variant }),
+    ...(found === undefined ? {} : { 'os.version': found }),
+  }
 }
 
 export const findTarget = ({ stages, file }: Dockerfile, target: string | undefined): Stage => {
@@ -101,6 +112,7 @@ class Planner {
     this.#globals = globalArguments(defaults, dockerfile.args, options.buildArguments, dockerfile.escape)
     options.observer?.file(dockerfile, defaults, this.#globals)
     // also of the stages that are not needed
+    checkReferences(dockerfile)
     for (const one of dockerfile.stages) {
       options.observer?.from?.(one.from)
       this.#baseOf(one)
@@ -125,7 +137,7 @@ class Planner {
       if (base.kind === 'named' && base.whole) return
       for (const instruction of stage.instructions) {
         for (const name of stagesNamedIn(instruction)) {
-          const from = this.#stageNamed(name)
+          const from = stageNamed(this.#dockerfile, name)
           if (from !== undefined && from.index < stage.index) this.#resolveAhead(from, seen)
         }
       }
@@ -137,8 +149,20 @@ class Planner {
   #image(reference: string, platform: Platform): Promise<ResolvedImage> {
     const key = `${reference} ${formatPlatform(platform)}`
     let image = this.#images.get(key)
-    if (image === undefined) this.#images.set(key, (image = this.#options.resolveImage(reference, platform)))
+    if (image === undefined) this.#images.set(key, (image = this.#resolve(reference, platform)))
     return image
+  }
+
+  async #resolve(reference: string, platform: Platform): Promise<ResolvedImage> {
+    try {
+      return await this.#options.resolveImage(reference, platform)
+    } catch (error) {
+      throw withSuggestion(
+        error,
+        reference,
+        this.#dockerfile.stages.map((stage) => stageName(this.#dockerfile, stage)),
+      )
+    }
   }
 
   #baseOf(stage: Stage):
@@ -149,9 +173,9 @@ class Planner {
     | { readonly kind: 'named'; readonly context: NamedContext; readonly platform: Platform; readonly whole: boolean } {
     const { from } = stage
     const { escape, stages } = this.#dockerfile
-    const word = (text: string): string => expand(text, lookupIn(this.#globals), { escape }).text
+    const word = (text: string): Expansion => expand(text, lookupIn(this.#globals), { escape })
     return atSource(from.range, () => {
-      const reference = word(from.image)
+      const reference = word(from.image).text
       if (reference === '') throw invalid(`base name (${from.image}) should not be blank`)
       const platform = from.platform === undefined ? this.#targetPlatform : this.#platform(from.platform, word(from.platform))
       const whole = from.alias === undefined ? undefined : this.#contexts.find(from.alias, platform)
@@ -164,25 +188,19 @@ class Planner {
     })
   }
 
-  #platform(written: string, text: string): Platform {
-    if (text === '') throw invalid(`empty platform value from expression ${written}`)
-    return parsePlatform(text, this.#options.buildPlatform)
-  }
-
-  /** A stage by name or number, as `COPY --from` names it; the last one of a name. */
-  #stageNamed(name: string): Stage | undefined {
-    const { stages } = this.#dockerfile
-    if (!/^[+-]?\d+$/.test(name)) return stages.findLast((one) => one.from.alias === name.toLowerCase())
-    const stage = stages[Number(name)]
-    if (stage === undefined) throw invalid(`invalid stage index ${name}`)
-    return stage
-  }
-
-  #nameOf(stage: Stage): string {
-    return stage.from.alias ?? (this.#dockerfile.stages.length === 1 ? '' : `stage-${stage.index}`)
+  #platform(written: string, { text, unset }: Expansion): Platform {
+    const meant = [...unset].map((name) => didYouMean(name, this.#globals.keys())).find((suggestion) => suggestion !== '') ?? ''
+    if (text === '') throw invalid(`empty platform value from expression ${written}${meant}`)
+    try {
+      return parsePlatform(text, this.#options.buildPlatform)
+    } catch (error) {
+      throw invalid(`failed to parse platform ${written}: ${messageOf(error)}${meant}`)
+    }
   }
 
   async #plan(stage: Stage): Promise<StageState> {
+    // thousands of stages, each on the one before, would be as many calls deep
+    await Promise.resolve()
     const { from } = stage
     const base = this.#baseOf(stage)
     const begun =
@@ -203,7 +221,7 @@ class Planner {
     const steps = instructions.filter(({ instruction }) => ['add', 'copy', 'run', 'workdir'].includes(instruction.kind)).length
     const platform =
       (base.kind === 'stage' || base.kind === 'named' ? inherited?.platform : base.platform) ?? this.#targetPlatform
-    const name = [...this.#platformLabel(platform), this.#nameOf(stage)].filter((word) => word !== '').join(' ')
+    const name = [...this.#platformLabel(platform), stageName(this.#dockerfile, stage)].filter((word) => word !== '').join(' ')
     const label = stepLabels(name, steps + (begun === undefined ? 0 : 1))
     let state = inherited ?? this.#begin(stage, begun, platform, label)
     state = { ...state, cmdSet: false, config: withoutTriggers(state.config), stage: stage.from.alias ?? String(stage.index) }
@@ -279,13 +297,14 @@ class Planner {
       throw invalid(
         'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
       )
-    const source = this.#stageNamed(from)
+    const source = stageNamed(this.#dockerfile, from)
     if (source !== undefined) {
-      if (source.index === stage.index) throw invalid(`circular dependency detected on stage: ${this.#nameOf(stage)}`)
+      if (source.index === stage.index)
+        throw invalid(`circular dependency detected on stage: ${stageName(this.#dockerfile, stage)}`)
       if (source.index > stage.index)
         throw invalid(
           target === undefined
-            ? `cannot copy from stage "${from}", it needs to be defined before current stage "${this.#nameOf(stage)}"`
+            ? `cannot copy from stage "${from}", it needs to be defined before current stage "${stageName(this.#dockerfile, stage)}"`
             : `cannot mount from stage "${from}" to "${target}", stage needs to be defined before current command`,
         )
       const whole = source.from.alias === undefined ? undefined : this.#contexts.find(source.from.alias, this.#targetPlatform)
@@ -304,12 +323,5 @@ class Planner {
 }
 
 const invalid = (reason: string): GantryError => new GantryError('invalid_argument', 'STAGE_INVALID', reason)
-
-/** What may be names of stages in an instruction. */
-const stagesNamedIn = (instruction: Instruction): readonly string[] => {
-  if (instruction.kind === 'copy') return instruction.from === undefined ? [] : [instruction.from]
-  if (instruction.kind !== 'run') return []
-  return instruction.mounts.flatMap((mount) => /(?:^|,)from=([^,"]+)/i.exec(mount)?.[1] ?? [])
-}
 
 const withoutTriggers = ({ OnBuild: _triggers, ...config }: StageState['config']): StageState['config'] => config

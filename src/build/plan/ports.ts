@@ -4,7 +4,7 @@ import { GantryError } from '../../lib/errors.ts'
 const invalid = (reason: string): GantryError => new GantryError('invalid_argument', 'PORT_INVALID', reason)
 
 const portNumber = (text: string): number | undefined => {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : undefined
+  const port = /^\+?\d+$/.test(text) ? Number(text) : undefined
   return port !== undefined && port <= 65_535 ? port : undefined
 }
 
