@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { TestGantry } from '../support.ts'
+import { lintRules } from '../../src/build/lint/rules.ts'
+import { checkout, TestGantry } from '../support.ts'
 
 const contextIn = (gantry: TestGantry, dockerfile: string): string => {
   const folder = join(gantry.folder, 'context')
@@ -88,4 +89,10 @@ test('a build tells at its end of the rules that its Dockerfile breaks', async (
   const refused = gantry.try(['build', '--build-arg', 'BUILDKIT_DOCKERFILE_CHECK=error=true', folder])
   assert.equal(refused.status, 1)
   assert.match(refused.stderr, /lint violation found for rules: FromAsCasing\n/)
+})
+
+test('the reference has every rule, in order', () => {
+  const text = readFileSync(join(checkout, 'docs', 'build', 'dockerfile.md'), 'utf8')
+  const listed = [...text.matchAll(/^\| ([A-Z]\w+)(?: \(experimental\))? \| /gm)].map(([, name]) => name)
+  assert.deepEqual(listed, Object.keys(lintRules).sort())
 })
