@@ -1,4 +1,4 @@
-import { buildImage as build, type BuildEvent, type BuildImageOptions } from '../build/build-image.ts'
+import { buildImage as build, type BuildEvent, type BuildImageOptions, type BuiltPlatform } from '../build/build-image.ts'
 import type { BuildServices } from '../build/interfaces.ts'
 import { readImage } from '../content/image.ts'
 import type { Image } from '../content/interfaces.ts'
@@ -11,6 +11,7 @@ import { servesPlatform } from '../oci/platform-match.ts'
 import { familiarName, familiarString, formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { StepRunner } from '../runtime/step-runner.ts'
 import { buildCaches } from './builds/caches.ts'
+import type { Attestation } from './builds/attestation.ts'
 import { buildMetadata } from './builds/metadata.ts'
 import type { BuildOutput } from './builds/output.ts'
 import { provenanceOf, type ProvenanceOptions } from './builds/provenance.ts'
@@ -35,7 +36,7 @@ export interface BuildOptions extends Omit<BuildImageOptions, 'pull'> {
   readonly outputs?: readonly BuildOutput[]
   /** Says how images were built, within the index that they get. */
   readonly provenance?: ProvenanceOptions
-  /** Builds twice, and fails if the images are not the same. */
+  /** Builds twice, without the cache, and fails if the images are not the same. */
   readonly verifyReproducible?: boolean
   /** Takes what outputs write to standard output. */
   readonly write?: (bytes: ByteStream) => Promise<void>
@@ -63,18 +64,21 @@ export const buildImage = async (engine: Engine, options: BuildOptions): Promise
   await using _lease = await store.lease()
   await using steps = new StepRunner(engine.runtime)
   const services = await servicesOf(engine, steps)
-  const built = await build(options, services)
-  if (options.verifyReproducible === true) {
+  const verify = options.verifyReproducible === true
+  // what the cache has may be of files with other times
+  const built = await build(verify ? { ...options, noCache: true } : options, services)
+  if (verify) {
     const { verifyReproducible } = await import('./builds/verify-reproducible.ts')
     await verifyReproducible(engine, built, options, services)
   }
   const { provenance } = options
+  const attest = (image: BuiltPlatform): readonly Attestation[] =>
+    provenance === undefined ? [] : [provenanceOf(built, image, options, provenance, engine.options.platform)]
   const written = await writeOutputs(engine, built, {
     outputs,
     onEvent,
     write: options.write ?? noOutput,
-    attest: (image) =>
-      provenance === undefined ? [] : [provenanceOf(built, image, options, provenance, engine.options.platform)],
+    attest,
     ...(signal === undefined ? {} : { signal }),
   })
   return {
@@ -82,7 +86,7 @@ export const buildImage = async (engine: Engine, options: BuildOptions): Promise
     target: written?.target ?? built.descriptor,
     tags: written?.names.map((name) => familiarString(parseReference(name))) ?? [],
     hasImage: written !== undefined,
-    metadata: buildMetadata(built, written),
+    metadata: buildMetadata(built, written, attest),
   }
 }
 

@@ -55,7 +55,7 @@ export const command = defineCommand({
     },
     ...attestFlags,
     ...outputFlags,
-    'verify-reproducible': { type: 'boolean', help: 'Build twice, and say what differs' },
+    'verify-reproducible': { type: 'boolean', help: 'Build twice, without the cache, and say what differs' },
     ...runStepFlags,
     ...registryFlags,
   },
