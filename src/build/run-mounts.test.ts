@@ -342,3 +342,42 @@ RUN --network=none --mount=target=/m --mount=type=cache,target=/c --mount=type=s
     },
   )
 })
+
+test('a step that copies files only to change their owner or mode is noticed', options, async () => {
+  const big = 'x'.repeat(1_200_000)
+  const warnings = async (text: string): Promise<readonly string[]> => {
+    const { events } = await builds.dockerfile(text, { 'app/big': big, 'app/small': 's', 'app/other': big })
+    return events.flatMap((event) => (event.kind === 'warning' ? event.message : []))
+  }
+  const copies = 'RUN in line 3 copies'
+  assert.deepEqual(await warnings('FROM busybox\nCOPY app /app\nRUN chown -R 500:501 /app'), [
+    `${copies} 3 files (2.4MB) of the layers below, to change nothing but their owner: --chown=500:501 of the COPY that brings them takes no room`,
+  ])
+  assert.deepEqual(
+    await warnings('FROM busybox\nCOPY app /app\nRUN chmod 750 /app/big && chmod 700 /app/other && chown 7 /app/big'),
+    [
+      `${copies} 2 files (2.4MB) of the layers below, to change nothing but their owner and mode: --chown=7:0 --chmod of the COPY that brings them takes no room`,
+    ],
+  )
+  assert.deepEqual(await warnings('FROM busybox\nCOPY app /app\nRUN chown -R 5 /app/small; echo more >> /app/big'), [])
+  assert.deepEqual(await warnings('FROM busybox\nCOPY --chown=5 app /app\nRUN chown -R 5 /app; busybox cp -a /app /copy'), [])
+})
+
+test('a step whose programs are for another machine says what is missing', options, async () => {
+  // an ELF header of a machine that nobody emulates (EM_AVR32)
+  const header = Buffer.alloc(64)
+  header.set([0x7f, 0x45, 0x4c, 0x46, 1, 2, 1])
+  header.writeUInt16BE(2, 16)
+  header.writeUInt16BE(6317, 18)
+  const context = await builds.context({ Dockerfile: 'FROM scratch\nCOPY program /program\nRUN ["/program", "x"]' })
+  await writeFile(join(context, 'program'), header, { mode: 0o755 })
+  await assert.rejects(builds.build({ context, platforms: [{ os: 'linux', architecture: 'loong64' }] }), (error: GantryError) => {
+    assert.match(
+      error.message,
+      /line 3: process "\/program x" cannot run: its programs are for linux\/loong64, and nothing is registered here that runs those$/,
+    )
+    assert.match(error.hint ?? '', /^install qemu-user-static/)
+    return true
+  })
+  await assert.rejects(builds.build({ context }), /its programs are not for linux\/amd64, as the image says$/)
+})

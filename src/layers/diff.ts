@@ -14,6 +14,8 @@ export interface DiffOptions extends WalkUpperOptions {
   readonly clampTime?: number
   /** Seconds since 1970: so do those from this one on, even where they are earlier: what has them was made just now. */
   readonly clampFrom?: number
+  /** Sees each entry on the way. */
+  readonly onEntry?: (entry: UpperEntry) => void
 }
 
 const chunkSize = 256 * 1024
@@ -30,6 +32,7 @@ export async function* diffUpper(upper: string, options: DiffOptions = {}): Byte
   const firstNames = new Map<string, string>()
   for (const entry of walkUpper(upper, options)) {
     const { path, stat } = entry
+    options.onEntry?.(entry)
     if (stat.isSocket()) continue
     if (entry.whiteout) {
       yield* chunks.add(markerOf(path))

@@ -1,8 +1,12 @@
+import { existsSync, realpathSync } from 'node:fs'
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { diffUpper } from '../../layers/diff.ts'
 import { GantryError } from '../../lib/errors.ts'
-import type { BindMount, ContainerSpec } from '../../runtime/interfaces.ts'
+import type { Platform } from '../../oci/descriptor.ts'
+import { servesPlatform } from '../../oci/platform-match.ts'
+import { findEmulator } from '../../runtime/emulator.ts'
+import type { BindMount, ContainerMount, ContainerSpec } from '../../runtime/interfaces.ts'
 import type { ExecOp, Vertex } from '../graph.ts'
 import type { BuildServices } from '../interfaces.ts'
 import type { RunOptions } from '../run-options.ts'
@@ -10,9 +14,10 @@ import { containerId } from '../scratch.ts'
 import { execKeys } from './exec-keys.ts'
 import { latestTime, type ExecuteContext, type Executor, type Result, type StepLayer } from './executor.ts'
 import { filesInput } from './inputs.ts'
+import { MetadataCopies } from './metadata-copies.ts'
 import { rootFileReader } from './owner.ts'
 import { prepareMounts } from './run-mounts.ts'
-import { beginFailed, stepFailed, stepTimedOut } from './step-failure.ts'
+import { foreignProgram, isForeign, stepFailed, stepTimedOut } from './step-failure.ts'
 
 /** RUN: a container over the layers so far; what it leaves in its upper folder is the new layer, be it empty. */
 export const executeExec: Executor<ExecOp> = async (vertex, inputs, context) => {
@@ -67,26 +72,47 @@ const runIn = async (
   const deadline = stepTimeout === undefined ? undefined : AbortSignal.timeout(stepTimeout)
   // the kernel's time for files lags behind by a tick
   const clampFrom = services.now().getTime() / 1000 - 0.02
+  const copies = new MetadataCopies(services.now())
+  let said = ''
   const running = run({
-    spec: { ...specOf(op, folder, context.run.limits, await writeScripts(op, folder)), mounts: given.container },
+    spec: {
+      ...specOf(op, folder, context.run.limits, await writeScripts(op, folder)),
+      mounts: [...given.container, ...emulatorMounts(op, services.platform)],
+    },
     root: { mounts: [...mounts, ...given.mounts], path: root },
     privateEnv: given.privateEnv,
     privateFiles: given.privateFiles,
     bundle,
     signal: deadline === undefined ? signal : AbortSignal.any([signal, deadline]),
     readRootFile: rootFileReader(await context.open(base)),
-    onOutput: (stream, bytes) => onEvent({ kind: 'log', id: vertex.digest, stream, bytes }),
+    onOutput: (stream, bytes) => {
+      if (said.length < 1024) said += Buffer.from(bytes).toString('latin1')
+      onEvent({ kind: 'log', id: vertex.digest, stream, bytes })
+    },
   })
   const status = await running.catch((error: unknown) => {
-    throw deadline?.aborted === true && !signal.aborted
-      ? stepTimedOut(op, stepTimeout ?? 0)
-      : beginFailed(error, op, services.platform.architecture)
+    throw deadline?.aborted === true && !signal.aborted ? stepTimedOut(op, stepTimeout ?? 0) : error
   })
+  if (status !== 0 && isForeign(said)) throw foreignProgram(op, services.platform)
   if (status !== 0) throw stepFailed(op, status, context.run)
   const time = timeOfMounts(op, inputs)
   const clampTime = latestTime({ time: Math.max(base.time, time ?? base.time) }, context.times)
-  const layer = await services.layers.create(diffUpper(upper, { clampTime, clampFrom }), { signal })
+  const layer = await services.layers.create(diffUpper(upper, { clampTime, clampFrom, onEntry: (entry) => copies.add(entry) }), {
+    signal,
+  })
+  const message = await copies.message(await context.open(base), vertex.source?.start ?? 0)
+  if (message !== undefined)
+    onEvent({ kind: 'warning', message, ...(vertex.source === undefined ? {} : { source: vertex.source }) })
   return { ...layer, ...(time === undefined ? {} : { time }) }
+}
+
+/** The program that runs those of another architecture has to be in the container, unless the kernel has it open. */
+const emulatorMounts = (op: ExecOp, here: Platform): readonly ContainerMount[] => {
+  if (servesPlatform(here, op.platform)) return []
+  const emulator = findEmulator(op.platform.architecture)
+  if (emulator === undefined || emulator.fixed || !existsSync(emulator.interpreter)) return []
+  const source = realpathSync(emulator.interpreter)
+  return [{ kind: 'bind', source, target: emulator.interpreter, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }]
 }
 
 /** Of the newest of what is mounted. */

@@ -1,4 +1,7 @@
-import { GantryError, isGantryError } from '../../lib/errors.ts'
+import { GantryError } from '../../lib/errors.ts'
+import type { Platform } from '../../oci/descriptor.ts'
+import { formatPlatform } from '../../oci/platform.ts'
+import { servesPlatform } from '../../oci/platform-match.ts'
 import type { ExecOp, RunMount } from '../graph.ts'
 import type { RunOptions } from '../run-options.ts'
 
@@ -52,12 +55,24 @@ const mountText = (mount: RunMount): string | undefined => {
   }
 }
 
-/** A step for another architecture that could not even begin most likely lacks what runs its programs here. */
-export const beginFailed = (error: unknown, op: ExecOp, architecture: string): unknown => {
-  const wanted = op.platform.architecture
-  if (!isGantryError(error) || error.kind === 'canceled' || wanted === architecture) return error
-  return new GantryError(error.kind, error.code, error.message, {
-    cause: error,
-    hint: `programs for ${wanted} need an emulator here: install qemu-user-static and its binfmt handlers`,
+/** Whether all that came of a step is that the runtime (crun, runc) could not run its program, which is for another machine. */
+export const isForeign = (output: string): boolean => /^exec [^\n]*: exec format error\n?$/i.test(output)
+
+/** A step whose program is for another architecture than this machine's. */
+export const foreignProgram = (op: ExecOp, here: Platform): GantryError => {
+  const { architecture } = op.platform
+  const foreign = !servesPlatform(here, op.platform)
+  const reason = foreign
+    ? `its programs are for ${formatPlatform(op.platform)}, and nothing is registered here that runs those`
+    : `its programs are not for ${formatPlatform(op.platform)}, as the image says`
+  return new GantryError('failed_precondition', 'NO_EMULATOR', `${process(op)} cannot run: ${reason}`, {
+    hint: foreign
+      ? `install qemu-user-static (Debian, Ubuntu: apt-get install qemu-user-static binfmt-support; Fedora: dnf install qemu-user-static-${packageSuffix(architecture)}), and see that binfmt_misc is mounted`
+      : 'build for the platform of its programs (--platform), or copy in those of this one',
   })
 }
+
+/** As Fedora names them. */
+const packageSuffix = (architecture: string): string =>
+  ({ amd64: 'x86', '386': 'x86', arm64: 'aarch64', ppc64le: 'ppc', loong64: 'loongarch64', riscv64: 'riscv' })[architecture] ??
+  architecture
