@@ -25,6 +25,11 @@ export type CheckOptions = Pick<
 }
 export type CheckServices = Pick<BuildServices, 'resolveImage' | 'scratchFolder' | 'sources' | 'platform'>
 
+export interface UnknownImage {
+  readonly reference: string
+  readonly reason: string
+}
+
 /** What is found in a Dockerfile without building it. */
 export interface DockerfileCheck {
   readonly file: SourceFile
@@ -33,7 +38,7 @@ export interface DockerfileCheck {
   /** Why it cannot be built; the lines behind may hold more. */
   readonly error?: GantryError
   /** Base images that could not be looked at, and why; what depends on them was not checked. */
-  readonly unknown: readonly { readonly reference: string; readonly reason: string }[]
+  readonly unknown: readonly UnknownImage[]
 }
 
 /** Reads the Dockerfile and the rules of its context, and hands them on; nothing is left. */
@@ -61,11 +66,11 @@ const withDefinition = async <T>(
 export const checkDockerfile = async (options: CheckOptions, services: CheckServices): Promise<DockerfileCheck> =>
   await withDefinition(options, services, async ({ dockerfile: { name, text }, ignored }) => {
     const lint = new DockerfileLint({ buildArguments: options.buildArgs ?? {} })
-    const unknown = new Map<string, string>()
+    const unknown: UnknownImage[] = []
     const found = (error?: GantryError): DockerfileCheck => ({
       file: createSourceFile(name, text),
       warnings: lint.warnings,
-      unknown: [...unknown].map(([reference, reason]) => ({ reference, reason })),
+      unknown,
       ...(error === undefined ? {} : { error }),
     })
     try {
@@ -74,17 +79,10 @@ export const checkDockerfile = async (options: CheckOptions, services: CheckServ
       await planAllStages(dockerfile, {
         ...planOptions(options, services),
         observer: lint,
-        resolveImage: async (reference, platform) => {
-          try {
-            return await resolve(reference, platform, options, services)
-          } catch (error) {
-            if (!isGantryError(error) || !['unavailable', 'unauthenticated', 'permission_denied'].includes(error.kind))
-              throw error
-            unknown.set(reference, messageOf(error))
-            lint.imageIsUnknown(reference)
-            return unknownImage(reference, platform)
-          }
-        },
+        resolveImage: resolveOr(options, services, (image) => {
+          unknown.push(image)
+          lint.imageIsUnknown(image.reference)
+        }),
       })
       lint.end()
       return found()
@@ -95,16 +93,17 @@ export const checkDockerfile = async (options: CheckOptions, services: CheckServ
   })
 
 /** What the target of a Dockerfile takes from whoever builds it. */
-export const outlineDockerfile = async (options: CheckOptions, services: CheckServices): Promise<Outline> =>
+export const outlineDockerfile = async (
+  options: CheckOptions,
+  services: CheckServices,
+): Promise<Outline & Pick<DockerfileCheck, 'unknown'>> =>
   await withDefinition(options, services, async ({ dockerfile: { name, text } }) => {
     const dockerfile = parseDockerfile(text, name)
     const observer = new OutlineObserver(options.buildArgs ?? {})
-    await planBuild(dockerfile, {
-      ...planOptions(options, services),
-      observer,
-      resolveImage: (reference, platform) => resolve(reference, platform, options, services),
-    })
-    return observer.outline(findTarget(dockerfile, options.target))
+    const unknown: UnknownImage[] = []
+    const resolveImage = resolveOr(options, services, (image) => unknown.push(image))
+    await planBuild(dockerfile, { ...planOptions(options, services), observer, resolveImage })
+    return { ...observer.outline(findTarget(dockerfile, options.target)), unknown }
   })
 
 /** The stages of a Dockerfile; nothing is evaluated. */
@@ -122,6 +121,8 @@ const planOptions = (options: CheckOptions, services: CheckServices): Omit<PlanO
     labels: {},
     network: 'default',
     extraHosts: [],
+    // whether it is allowed is asked when it is done
+    run: { allow: ['network.host', 'security.insecure'] },
     buildPlatform: services.platform,
     context: createVertex({ kind: 'context' }, [], { label: '[internal] load build context' }),
     ...(target === undefined ? {} : { target }),
@@ -129,6 +130,19 @@ const planOptions = (options: CheckOptions, services: CheckServices): Omit<PlanO
     ...(signal === undefined ? {} : { signal }),
   }
 }
+
+/** Resolves images; one that cannot be reached is told of, and an empty one is in its place. */
+const resolveOr =
+  (options: CheckOptions, services: CheckServices, onUnknown: (image: UnknownImage) => void): PlanOptions['resolveImage'] =>
+  async (reference, platform) => {
+    try {
+      return await resolve(reference, platform, options, services)
+    } catch (error) {
+      if (!isGantryError(error) || !['unavailable', 'unauthenticated', 'permission_denied'].includes(error.kind)) throw error
+      onUnknown({ reference, reason: messageOf(error) })
+      return unknownImage(reference, platform)
+    }
+  }
 
 const resolve = async (
   reference: string,

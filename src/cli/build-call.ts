@@ -63,13 +63,13 @@ export const runCall = async (
       const check = await checkBuild(context.engine, options)
       if (json) context.print(goJson(checkJson(check)))
       else printWarnings(context, check)
-      for (const { reference, reason } of check.unknown)
-        context.warn(`warning: what depends on the base image "${printable(reference)}" was not checked: ${printable(reason)}`)
+      warnOfUnknown(context, check, 'was not checked')
       if (check.error !== undefined) throw check.error
       return check.warnings.length === 0 || ignoreStatus ? 0 : 1
     }
     case 'outline': {
       const outline = await outlineBuild(context.engine, options)
+      warnOfUnknown(context, outline, 'is not known')
       if (json) context.print(goJson(outlineJson(outline)))
       else context.write(outlineText(outline))
       return 0
@@ -80,6 +80,11 @@ export const runCall = async (
       return 0
     }
   }
+}
+
+const warnOfUnknown = (context: CliContext, { unknown }: Pick<DockerfileCheck, 'unknown'>, what: string): void => {
+  for (const { reference, reason } of unknown)
+    context.warn(`warning: what depends on the base image "${printable(reference)}" ${what}: ${printable(reason)}`)
 }
 
 /** Text whose line breaks stay. */

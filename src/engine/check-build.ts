@@ -31,7 +31,7 @@ export const checkBuild = async (engine: Engine, options: CheckOptions): Promise
   await checkDockerfile(options, checkServices(engine))
 
 /** What the target of a Dockerfile takes from whoever builds it. */
-export const outlineBuild = async (engine: Engine, options: CheckOptions): Promise<Outline> =>
+export const outlineBuild = async (engine: Engine, options: CheckOptions): Promise<Outline & Pick<DockerfileCheck, 'unknown'>> =>
   await outlineDockerfile(options, checkServices(engine))
 
 /** The stages of a Dockerfile. */

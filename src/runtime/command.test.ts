@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import type { ExecutionConfig } from '../oci/image-config.ts'
 import { mergeCommand, mergeEnvironment, processEnvironment, type CommandChoice } from './command.ts'
 
-test('mergeCommand() follows docker', () => {
+test('mergeCommand() follows docker (112)', () => {
   const both = { Entrypoint: ['/entry', 'a'], Cmd: ['b', 'c'] }
   const cases: readonly (readonly [ExecutionConfig | undefined, CommandChoice, readonly string[] | undefined])[] = [
     [both, {}, ['/entry', 'a', 'b', 'c']],

@@ -31,7 +31,7 @@ bad:x:x:app
 `
 const etc = reader({ '/etc/passwd': passwd, '/etc/group': group })
 
-test('resolveUser() follows docker', async () => {
+test('resolveUser() follows docker (118)', async () => {
   const user = (uid: number, gid: number, additionalGids: readonly number[], home = '/'): ContainerUser => ({
     uid,
     gid,

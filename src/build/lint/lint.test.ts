@@ -297,7 +297,7 @@ for (const { rule, text, line, detail, fix, options } of samples)
     assert.ok(!mended.warnings.some((one) => one.rule === rule), lines.join('\n'))
   })
 
-test('checkDockerfile() has a sample of every rule, each with an explanation and the name that docker knows it by', () => {
+test('checkDockerfile() has a sample of every rule, each with an explanation and the name that docker knows it by (121)', () => {
   const tested = new Set([...samples.map(({ rule }) => rule), 'CopyIgnoredFile'])
   assert.deepEqual([...tested].sort(), Object.keys(lintRules).sort())
   assert.equal(tested.size, 22)
@@ -400,7 +400,7 @@ test('checkDockerfile() compares the sources of COPY and ADD with the ignore fil
   assert.equal((await ignoring('*', 'FROM scratch\nCOPY . .')).length, 1)
 })
 
-test('checkDockerfile() keeps to the options of the directive, the build argument and the comments', async () => {
+test('checkDockerfile() keeps to the options of the directive, the build argument and the comments (121)', async () => {
   const text = 'FROM scratch as base\ncopy Dockerfile .\n'
   assert.deepEqual(await rules(text), ['FromAsCasing 1', 'ConsistentInstructionCasing 2'])
   assert.deepEqual(await rules(`#check=skip=all\n${text}`), [])

@@ -7,7 +7,6 @@ import { streamOf } from '../../lib/bytes.ts'
 import { GantryError } from '../../lib/errors.ts'
 import { listTargets, outlineDockerfile, type CheckOptions } from '../check-dockerfile.ts'
 import { describedAs } from '../dockerfile/description.ts'
-import type { Outline } from './outline-observer.ts'
 
 let folder: string
 before(async () => void (folder = await mkdtemp(join(tmpdir(), 'gantry-outline-'))))
@@ -24,7 +23,7 @@ const services = {
   },
 }
 
-const outline = async (text: string, options: Partial<CheckOptions> = {}): Promise<Outline> =>
+const outline = async (text: string, options: Partial<CheckOptions> = {}): ReturnType<typeof outlineDockerfile> =>
   await outlineDockerfile({ dockerfile: streamOf(Buffer.from(text)), ...options }, services)
 
 const text = `# PREFIX of names
@@ -98,4 +97,38 @@ test('listTargets() lists the stages as they are written', async () => {
       [undefined, 'base', ''],
     ],
   )
+})
+
+test('outlineDockerfile() shows build arguments of a larger file, also where base images cannot be reached', async () => {
+  const text = `
+ARG inherited=box
+ARG inherited2=box2
+ARG unused=abc\${inherited2}
+# sfx is a suffix
+ARG sfx="usy\${inherited}"
+FROM b\${sfx} AS first
+# this is of nothing
+ARG FOO=123
+ARG BAR=456
+RUN --security=insecure true
+FROM alpine\${unused} AS second
+ARG BAZ
+FROM scratch AS third
+# check=skip=all
+ARG password
+# other is described
+# check=skip=all
+ARG other
+# target is built
+FROM third AS target
+COPY --from=first /a /
+FROM second
+`
+  const { args, description, unknown } = await outline(text, { target: 'target', buildArgs: { BAR: '678' } })
+  assert.deepEqual(
+    args.map((one) => `${one.range.start} ${one.name}=${one.value} ${one.description}`),
+    ['2 inherited=box ', '6 sfx=usybox is a suffix', '9 FOO=123 ', '10 BAR=678 ', '16 password= ', '19 other= is described'],
+  )
+  assert.equal(description, 'is built')
+  assert.deepEqual(unknown, [{ reference: 'busybox', reason: 'docker.io/library/busybox:latest is not asked for' }])
 })
