@@ -160,7 +160,7 @@ const resolve = async (
   )
 
 /** Stands for an image that could not be looked at: nothing is set in it. */
-const unknownImage = (reference: string, { os, architecture }: Platform): ResolvedImage => {
+export const unknownImage = (reference: string, { os, architecture }: Platform): ResolvedImage => {
   const digest = digestOf(reference)
   return {
     name: reference,

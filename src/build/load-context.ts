@@ -23,6 +23,8 @@ export interface LoadedContext {
   readonly dockerfile: { readonly name: string; readonly text: string }
   /** Of the commit, the download or the newest file, seconds since 1970, where the context is not a folder of this machine. */
   readonly time?: number
+  /** Everything, also what is left out. */
+  readonly all: Tree
   /** Reads the rules of what is left out; the files are read when they are asked for. */
   readonly tree: () => Promise<Tree>
   /** The rules of what is left out. */
@@ -101,6 +103,7 @@ const loadTree = async (
   dockerfile: DockerfileSource,
 ): Promise<LoadedContext> => ({
   dockerfile: await readDockerfile(tree, dockerfile),
+  all: tree,
   tree: async () => tree,
   ignored: nothingIgnored,
   ...(time === undefined ? {} : { time }),
@@ -126,7 +129,7 @@ const loadLoneDockerfile = async (path: string, tree: Tree, dockerfile: Dockerfi
       { hint: 'give an archive on standard input, or leave --file out' },
     )
   const text = (await collect(bytesOf(path), dockerfileLimit, 'the Dockerfile')).toString('utf8')
-  return { dockerfile: { name: 'Dockerfile', text }, tree: async () => tree, ignored: nothingIgnored }
+  return { dockerfile: { name: 'Dockerfile', text }, all: tree, tree: async () => tree, ignored: nothingIgnored }
 }
 
 const loadPath = async (
@@ -149,6 +152,7 @@ const loadFolder = async (root: string, dockerfile: DockerfileSource, { digestsO
   const ignored = async (): Promise<IgnoreFile> => await ignoreRules(all, dockerfile)
   return {
     dockerfile: await readDockerfile(all, dockerfile),
+    all,
     tree: async () => {
       const ignore = (await ignored()).lines.map(({ pattern }) => pattern)
       return new FolderTree(root, { ignore, ...(digestsOf === undefined ? {} : { digests: digestsOf(root) }) })

@@ -10,6 +10,8 @@ type Entry = readonly [summary: string, load: CommandEntry['load']]
 
 const images: Readonly<Record<string, Entry>> = {
   build: ['Build an image from a Dockerfile', () => import('./commands/build.ts')],
+  'build context ls': ['List what goes into a build', () => import('./commands/build-context-ls.ts')],
+  'build context why': ['Say why files go into a build or not', () => import('./commands/build-context-why.ts')],
   catalog: ['List the repositories of a registry', () => import('./commands/catalog.ts')],
   history: ['Show the layers of an image and what made them', () => import('./commands/history.ts')],
   images: ['List images', () => import('./commands/images.ts')],
@@ -107,7 +109,7 @@ const all: Readonly<Record<string, Entry>> = { ...images, ...tools, ...container
 export const findCommand = (
   words: readonly string[],
 ): { readonly name: string; readonly load: CommandEntry['load']; readonly rest: readonly string[] } | undefined => {
-  for (const count of [2, 1]) {
+  for (const count of [3, 2, 1]) {
     if (words.length < count) continue
     const typed = words.slice(0, count).join(' ')
     const name = Object.hasOwn(aliases, typed) ? (aliases[typed] ?? typed) : typed
@@ -117,7 +119,7 @@ export const findCommand = (
   return undefined
 }
 
-/** Every way to write a command, in one word or two, with its summary. */
+/** Every way to write a command, in one word or more, with its summary. */
 export const commandForms = (): readonly (readonly [words: string, summary: string])[] => [
   ...Object.entries(all).map(([name, [summary]]) => [name, summary] as const),
   ...Object.entries(aliases).map(([words, name]) => [words, all[name]?.[0] ?? ''] as const),

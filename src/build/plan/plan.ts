@@ -60,6 +60,13 @@ export const planAllStages = async (dockerfile: Dockerfile, options: PlanOptions
   return await planner.stage(target)
 }
 
+/** The states that all stages end in, or that the target ends in where there is one. */
+export const planEachStage = async (dockerfile: Dockerfile, options: PlanOptions): Promise<readonly StageState[]> => {
+  const planner = new Planner(dockerfile, options)
+  if (options.target !== undefined && options.target !== '') return [await planner.stage(findTarget(dockerfile, options.target))]
+  return await Promise.all(dockerfile.stages.map(async (stage) => await planner.stage(stage)))
+}
+
 /** What was asked for is what the image says it is for. */
 const platformOf = (base: StageState['base'], { platform }: PlanOptions): StageState['base'] => {
   const { os, architecture, variant, 'os.version': version, ...rest } = base

@@ -7,13 +7,16 @@ import { outputFlags, readOutputFlags, toStandardOutput, writeResultFiles } from
 import { showBuild, showFailedOutput, showLint } from '../build-events.ts'
 import { defineCommand, type CliContext } from '../command.ts'
 import { severalPlatforms } from '../platforms.ts'
+import { namedContexts, pairs } from '../name-value.ts'
 import { openProgress } from '../progress.ts'
 import { progressFlag, registryFlags } from '../registry-flags.ts'
 import { runOptions, runStepFlags } from '../run-step-flags.ts'
 
 export const command = defineCommand({
   usage: 'build [OPTIONS] PATH | URL | -',
-  summary: 'Build an image from a Dockerfile and the files of a folder, an archive or a git repository',
+  summary: `Build an image from a Dockerfile and the files of a folder, an archive or a git repository
+
+'gantry build context ls' and 'gantry build context why' show what goes in; a folder called context is built all the same.`,
   flags: {
     'add-host': { type: 'list', value: 'HOST:IP', help: 'Add a line to /etc/hosts of RUN steps' },
     'build-arg': { type: 'list', value: 'NAME=VALUE', help: 'Set an ARG; NAME alone passes the variable of that name on' },
@@ -131,16 +134,6 @@ export const command = defineCommand({
   },
 })
 
-/** `NAME=VALUE` words of --build-context. */
-const namedContexts = (words: readonly string[]): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    words.map((word) => {
-      const at = word.indexOf('=')
-      if (at > 0) return [word.slice(0, at), word.slice(at + 1)] as const
-      throw new GantryError('invalid_argument', 'USAGE', `invalid context value: ${word}, expected key=value`)
-    }),
-  )
-
 interface DefinitionFlags {
   readonly file: string | undefined
   readonly target: string | undefined
@@ -205,19 +198,6 @@ const squash = (flags: {
   if (from !== undefined) return { squash: { from } }
   return flags.squash === true ? { squash: 'all' } : {}
 }
-
-/** `NAME=VALUE` words as an object; `NAME` alone takes the value of that variable, and is left out where there is none. */
-const pairs = (
-  words: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    words.flatMap((word) => {
-      const at = word.indexOf('=')
-      const value = at < 0 ? environment[word] : word.slice(at + 1)
-      return value === undefined ? [] : [[at < 0 ? word : word.slice(0, at), value] as const]
-    }),
-  )
 
 const network = (name: string | undefined): 'host' | 'none' => {
   if (name === undefined || name === 'default' || name === 'host') return 'host'
