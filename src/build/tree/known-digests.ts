@@ -18,14 +18,11 @@ const mostContexts = 50
 /** Files of one context that are known; of more, only those that the last build asked for. */
 const mostFiles = 200_000
 
-const head = 'gantry file digests 1'
-const line = /^(\d+ \d+ \d+ -?\d+ -?\d+) ([0-9a-f]{64}) ([^]+)$/
+const head = 'gantry file digests 2'
+const isDigest = /^[0-9a-f]{64}$/
 
-interface Known {
-  readonly state: string
-  readonly digest: string
-  asked: boolean
-}
+/** `DIGEST STATE\tPATH`: taken apart when it is asked for, as thousands are read each time. */
+const lineOf = (digest: string, state: FileState, path: string): string => `${digest} ${state}\t${path}`
 
 /**
  * The digests of a context's files from one build to the next, in one file that is replaced as a whole. A file is taken for the same
@@ -35,10 +32,12 @@ interface Known {
 export class KnownDigests {
   readonly #path: string
   readonly #now: () => Date
-  readonly #known: Map<string, Known>
+  /** Lines by path. */
+  readonly #known: Map<string, string>
+  readonly #asked = new Set<string>()
   #changed = false
 
-  private constructor(path: string, now: () => Date, known: Map<string, Known>) {
+  private constructor(path: string, now: () => Date, known: Map<string, string>) {
     this.#path = path
     this.#now = now
     this.#known = known
@@ -50,10 +49,11 @@ export class KnownDigests {
 
   /** The digest of a file in this state, in hex. */
   get(path: string, state: FileState): string | undefined {
-    const known = this.#known.get(path)
-    if (known === undefined || known.state !== state) return undefined
-    known.asked = true
-    return known.digest
+    const line = this.#known.get(path)
+    if (line === undefined || !line.startsWith(`${state}\t`, 65)) return undefined
+    if (this.#known.size > mostFiles) this.#asked.add(path)
+    const digest = line.slice(0, 64)
+    return isDigest.test(digest) ? digest : undefined
   }
 
   /** The time by which files must have been left alone to be kept: to be asked for before a file is read. */
@@ -67,7 +67,8 @@ export class KnownDigests {
       if (this.#known.delete(path)) this.#changed = true
       return
     }
-    this.#known.set(path, { state, digest, asked: true })
+    this.#known.set(path, lineOf(digest, state, path))
+    this.#asked.add(path)
     this.#changed = true
   }
 
@@ -76,10 +77,14 @@ export class KnownDigests {
     if (!this.#changed) return
     this.#changed = false
     const all = [...this.#known]
-    const kept = all.length > mostFiles ? all.filter(([, { asked }]) => asked) : all
-    const lines = kept.map(([path, { state, digest }]) => `${state} ${digest} ${path}\n`)
+    const kept = all.length > mostFiles ? all.filter(([path]) => this.#asked.has(path)) : all
     // paths have a character a byte
-    await writeFileAtomic(this.#path, Buffer.from(`${head}\n${lines.join('')}`, 'latin1'), 0o600, false)
+    await writeFileAtomic(
+      this.#path,
+      Buffer.from(`${head}\n${kept.map(([, line]) => `${line}\n`).join('')}`, 'latin1'),
+      0o600,
+      false,
+    )
     await forgetOldest(dirname(this.#path), mostContexts)
   }
 }
@@ -95,15 +100,14 @@ const readText = (path: string): string => {
   }
 }
 
-const parse = (text: string): Map<string, Known> => {
-  const known = new Map<string, Known>()
-  const lines = text.split('\n')
+const parse = (text: string): Map<string, string> => {
+  const known = new Map<string, string>()
   // a file that does not end with a line's end was cut
-  if (lines.shift() !== head || lines.pop() !== '') return known
-  for (const one of lines) {
-    const [, state, digest, path] = line.exec(one) ?? []
-    if (state === undefined || digest === undefined || path === undefined) return new Map()
-    known.set(path, { state, digest, asked: false })
+  if (!text.startsWith(`${head}\n`) || !text.endsWith('\n')) return known
+  for (const line of text.slice(head.length + 1, -1).split('\n')) {
+    const tab = line.indexOf('\t')
+    if (tab < 65) return new Map()
+    known.set(line.slice(tab + 1), line)
   }
   return known
 }
