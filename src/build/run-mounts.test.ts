@@ -381,3 +381,11 @@ test('a step whose programs are for another machine says what is missing', optio
   })
   await assert.rejects(builds.build({ context }), /its programs are not for linux\/amd64, as the image says$/)
 })
+
+test('a step may write the /etc/hostname of the image, but not what it finds in /etc/hosts', options, async () => {
+  const { config } = await builds.dockerfile('FROM busybox\nRUN echo mine > /etc/hostname; echo lost >> /etc/hosts')
+  assert.deepEqual(
+    (await builds.listing({ config }, 'etc')).filter((line) => line.includes('host')),
+    ['644 0:0 etc/hostname "mine\\n"'],
+  )
+})

@@ -19,6 +19,8 @@ export interface ContainerSpec {
   readonly network: 'none' | 'host'
   readonly readOnlyRoot: boolean
   readonly binds: readonly BindMount[]
+  /** The image's /etc/hostname stays what it is, and what is written to it (steps of builds). */
+  readonly keepHostnameFile?: boolean
   /** Further mounts, over those. */
   readonly mounts?: readonly ContainerMount[]
   /** `name=soft[:hard]`, names as in setrlimit(2) without RLIMIT_ and in lower case. */

@@ -47,7 +47,7 @@ const bind = (source: string, destination: string, readOnly: boolean): RuntimeMo
  * Upper ones before what lies below them.
  */
 export const containerMounts = (
-  spec: Pick<ContainerSpec, 'id' | 'binds' | 'mounts' | 'readOnlyRoot' | 'privileged' | 'shmSize'>,
+  spec: Pick<ContainerSpec, 'id' | 'binds' | 'mounts' | 'keepHostnameFile' | 'readOnlyRoot' | 'privileged' | 'shmSize'>,
   files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string } | undefined,
 ): readonly RuntimeMount[] => {
   const own = [
@@ -64,7 +64,7 @@ export const containerMounts = (
       ? []
       : [
           bind(files.resolvConf, '/etc/resolv.conf', spec.readOnlyRoot),
-          bind(files.hostname, '/etc/hostname', spec.readOnlyRoot),
+          ...(spec.keepHostnameFile === true ? [] : [bind(files.hostname, '/etc/hostname', spec.readOnlyRoot)]),
           bind(files.hosts, '/etc/hosts', spec.readOnlyRoot),
         ]
   const taken = new Set(own.map((one) => one.destination))

@@ -130,6 +130,7 @@ const folderIn = async (parent: string, name: string): Promise<string> => {
 const specOf = (op: ExecOp, folder: string, limits: RunOptions['limits'], binds: readonly BindMount[]): ContainerSpec => ({
   id: containerId(folder),
   hostname: 'buildkitsandbox',
+  keepHostnameFile: true,
   args: op.args,
   env: [...op.env, ...op.proxy],
   workingFolder: op.cwd,
