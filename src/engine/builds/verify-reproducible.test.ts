@@ -7,12 +7,12 @@ import { streamOf } from '../../lib/bytes.ts'
 import { buildImage } from '../build.ts'
 import { TestEngine } from '../test-engine.ts'
 
-const build = async ({ engine, folder }: TestEngine, dockerfile: string) => {
+const build = async ({ engine, folder }: TestEngine, dockerfile: string, cacheTo: readonly string[] = []) => {
   const context = join(folder, 'context')
   await mkdir(context, { recursive: true })
   await cp('/bin/busybox', join(context, 'busybox'))
   await writeFile(join(context, 'Dockerfile'), `FROM scratch\nCOPY busybox /bin/sh\nCOPY busybox /bin/busybox\n${dockerfile}`)
-  return await buildImage(engine, { context, tags: ['app:1'], pull: false, verifyReproducible: true })
+  return await buildImage(engine, { context, tags: ['app:1'], pull: false, verifyReproducible: true, cacheTo })
 }
 
 const environment = { PATH: '/usr/bin:/usr/sbin:/bin:/sbin' }
@@ -20,7 +20,7 @@ const environment = { PATH: '/usr/bin:/usr/sbin:/bin:/sbin' }
 test('buildImage() proves that an image is the same when it is built again elsewhere', { skip: runSkip }, async () => {
   await using fixture = await TestEngine.start({ environment })
   const run = 'RUN busybox mkdir /d; echo a > /d/a; busybox ln -s a /d/l; busybox touch /now; busybox chmod 4711 /d/a'
-  const { tags } = await build(fixture, run)
+  const { tags } = await build(fixture, run, ['type=inline'])
   assert.deepEqual(tags, ['app:1'])
   assert.deepEqual(await readdir(fixture.engine.path('tmp')), [])
 })

@@ -26,7 +26,9 @@ export const verifyReproducible = async (
   const place = engine.path('tmp', `verify-${randomBytes(8).toString('hex')}`)
   try {
     const elsewhere = { ...services, cacheFolder: `${place}/cache`, scratchFolder: `${place}/scratch` }
-    const second = await buildImage({ ...options, pull: false }, elsewhere)
+    // what is kept in the image itself belongs to it, other caches are not asked and not told
+    const cacheTo = (options.cacheTo ?? []).filter((text) => /(?:^|,)type=inline(?:,|$)/.test(text))
+    const second = await buildImage({ ...options, noCache: true, cacheTo, pull: false }, elsewhere)
     if (second.descriptor.digest === first.descriptor.digest) return
     const lines: string[] = []
     for (const [index, image] of first.images.entries()) {
