@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { chmod, link, lstat, lutimes, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { gzipSync } from 'node:zlib'
 import { collect, streamOf } from '../../src/lib/bytes.ts'
 import { writeTar, type TarInput } from '../../src/lib/tar/writer.ts'
 import { archiveTime, contextTime, type ArchiveMember, type CorpusFile, type CorpusRow } from './row.ts'
@@ -20,15 +19,13 @@ const writeFileAt = async (folder: string, path: string, file: CorpusFile): Prom
   else if ('folder' in file) await mkdir(path, { recursive: true })
   else if ('link' in file) await symlink(file.link, path)
   else if ('sameAs' in file) await link(join(folder, file.sameAs), path)
-  else if ('gzipped' in file) await writeFile(path, gzipSync(file.gzipped))
+  else if ('base64' in file) await writeFile(path, Buffer.from(file.base64, 'base64'))
   else if ('fifo' in file) execFileSync('mkfifo', [path])
-  else await writeFile(path, await archiveOf(file.archive, file.gzip ?? false))
+  else await writeFile(path, await archiveOf(file.archive))
 }
 
-const archiveOf = async (members: readonly ArchiveMember[], gzip: boolean): Promise<Buffer> => {
-  const bytes = await collect(writeTar(members.map(memberEntry)), 1 << 24)
-  return gzip ? gzipSync(bytes) : bytes
-}
+const archiveOf = async (members: readonly ArchiveMember[]): Promise<Buffer> =>
+  await collect(writeTar(members.map(memberEntry)), 1 << 24)
 
 const memberEntry = ({ name, text = '', mode, owner = [0, 0], link, hardLink, folder, xattrs }: ArchiveMember): TarInput => {
   const kind = folder ? 'folder' : link !== undefined ? 'symlink' : hardLink !== undefined ? 'hardlink' : 'file'

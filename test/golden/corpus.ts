@@ -5,9 +5,12 @@ import { add } from './rows/add.ts'
 import { argumentRows } from './rows/arguments.ts'
 import { config } from './rows/config.ts'
 import { copy } from './rows/copy.ts'
+import { flags } from './rows/flags.ts'
+import { heredoc } from './rows/heredoc.ts'
 import { ignore } from './rows/ignore.ts'
 import { language } from './rows/language.ts'
 import { modifiers } from './rows/modifiers.ts'
+import { mounts } from './rows/mounts.ts'
 import { run } from './rows/run.ts'
 import { stages } from './rows/stages.ts'
 
@@ -18,7 +21,10 @@ export const areas: Readonly<Record<string, CorpusRows>> = {
   arguments: argumentRows,
   modifiers,
   run,
+  mounts,
+  heredoc,
   copy,
+  flags,
   add,
   ignore,
   config,

@@ -6,9 +6,8 @@ export type CorpusFile =
   | { readonly link: string }
   /** Another name of a file of the context. */
   | { readonly sameAs: string }
-  | { readonly archive: readonly ArchiveMember[]; readonly gzip?: boolean }
-  /** A file that is compressed, but no archive. */
-  | { readonly gzipped: string }
+  | { readonly archive: readonly ArchiveMember[] }
+  | { readonly base64: string }
   | { readonly fifo: true }
 
 /** A member of an archive for ADD; all have the time `archiveTime`. */

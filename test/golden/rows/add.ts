@@ -8,14 +8,23 @@ const members: readonly ArchiveMember[] = [
   { name: 'in/hard', hardLink: 'in/one', owner: [7, 8] },
 ]
 const files = {
-  'archive.tgz': { archive: members, gzip: true },
   'archive.tar': { archive: members },
-  'plain.gz': { gzipped: 'no archive' },
+  'plain.gz': { base64: 'H4sIAAAAAAACA8vLV0gsSs7ILEsFAHTymB4KAAAA' },
   'named.tar': 'only text',
   top: 'top',
   'sub/inner.tar': { archive: members },
   'sub/file': 'file',
 } as const
+
+/** A tar with a file `f`, as GNU tar and these programs make it. */
+const gzip =
+  'H4sIAAAAAAACA0tjoD0wAAIzExMwDQTotIGBoRGDobGZgZG5mYEJWNzc1MSYQcGADm5jKC0uSSwCOYWQJ4jwJLLnhghIzs8tKEotLk5NYRgFo2AUjIJRMIIAAIMhOBsACAAA'
+const bzip2 =
+  'QlpoOTFBWSZTWYRQvDkAADv7kMoAAAhAAH+AAADvAt4ABAAAiCAAVETIm0TRpkaGm01BKaoekGmgaAA5NU/MTcBo8vJFclBgTCZRvoAghqkNnQ4gFAdNvDTISo+sxPTYgxn1OVTCJk4KS7sZ+LuSKcKEhCKF4cg='
+const xz =
+  '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Af/AE5dADMAM1AYaImDAdzibiD9/i4m+Gne0VI6MBkPI4zAVh2LqYMmVLYhMC6RX/SvkGPDt4J8i4CBYIVW2LXmB05oHt4KCct589rZgrnQr/1sAAAAAOmixtNtQvR+AAFqgBAAAADsH8WLscRn+wIAAAAABFla'
+const zstd =
+  'KLUv/WQAB00CANKDCxCgHQ7cWM9a/6tX01IFYF4GVSvGBV9zqfcvRDLODjpIOd8nmyM2I1SEv4SY/7IJIFC3O/L9TiIVYAgQsSIaOB2RPZyfDhaAojeQ'
 
 const extracted = 'BuildKit gives what it extracts to whom --chown says by now; docker 20.10 does not'
 
@@ -23,7 +32,7 @@ const extracted = 'BuildKit gives what it extracts to whom --chown says by now; 
 export const add: CorpusRows = {
   'add-file': { text: 'FROM base\nADD top /a\nADD top /b/\nADD sub/file top /c/', files, buildah: true },
   'add-folder': { text: 'FROM scratch\nADD sub /s', files },
-  'add-archive': { text: 'FROM base\nADD archive.tgz /x/\nADD archive.tgz /etc\nADD plain.gz /y/\nCOPY archive.tgz /z/', files },
+  'add-archive': { text: 'FROM base\nADD archive.tar /x/\nADD archive.tar /etc\nADD plain.gz /y/\nCOPY archive.tar /z/', files },
   'add-archive-plain': { text: 'FROM scratch\nADD archive.tar /', files },
   'add-archive-to-name': { text: 'FROM scratch\nADD archive.tar /named', files },
   'add-archive-any-name': {
@@ -31,6 +40,24 @@ export const add: CorpusRows = {
     files: { data: { archive: [{ name: 'f', text: 'f' }] } },
     buildah: true,
   },
+  'add-archive-gzip': { text: 'FROM scratch\nADD any /x/', files: { any: { base64: gzip } }, buildah: true },
+  'add-archive-bzip2': { text: 'FROM scratch\nADD any.tar /x/', files: { 'any.tar': { base64: bzip2 } } },
+  'add-archive-xz': { text: 'FROM scratch\nADD any /x/', files: { any: { base64: xz } } },
+  'add-archive-zstd': {
+    text: 'FROM scratch\nADD any /x/',
+    files: { any: { base64: zstd } },
+    // docker 20.10 does not know it yet
+    written: [
+      'linux/amd64',
+      'config.Env ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]',
+      'config.WorkingDir "/"',
+      'history + ADD any /x/ # buildkit',
+      'layer',
+      '  x folder 755 0:0',
+      '  x/f file 644 0:0 "compressed" @2020-01-01T00:00:00',
+    ],
+  },
+  'add-archive-gzip-copied': { text: 'FROM scratch\nCOPY any /x', files: { any: { base64: gzip } }, buildah: true },
   'add-text-called-tar': { text: 'FROM scratch\nADD named.tar /x/', files, buildah: true },
   'add-archive-chown': {
     text: 'FROM base\nADD --chown=app:staff archive.tar /x/',
