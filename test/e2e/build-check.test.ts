@@ -86,6 +86,13 @@ test('a build tells at its end of the rules that its Dockerfile breaks', async (
   assert.equal(built.status, 0)
   assert.match(built.stderr, /\n\n 1 warning found \(build --check .*\):\n - FromAsCasing: .* \(line 1\)\n$/)
   assert.doesNotMatch(gantry.try(['build', '--quiet', folder]).stderr, /warning/)
+  assert.doesNotMatch(gantry.try(['build', '--progress=quiet', folder]).stderr, /warning/)
+  const events = gantry
+    .try(['build', '--progress=rawjson', folder])
+    .stderr.trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly kind?: string; readonly message?: string })
+  assert.equal(events.filter(({ message }) => message?.startsWith('FromAsCasing: ')).length, 1)
   const refused = gantry.try(['build', '--build-arg', 'BUILDKIT_DOCKERFILE_CHECK=error=true', folder])
   assert.equal(refused.status, 1)
   assert.match(refused.stderr, /lint violation found for rules: FromAsCasing\n/)

@@ -92,7 +92,9 @@ export const command = defineCommand({
     const quiet = flags.quiet === true
     const lint: string[] = []
     // at the very end, also of a build that fails
-    using _summary = { [Symbol.dispose]: () => showLint(lint, (line) => context.warn(line)) }
+    using _summary = {
+      [Symbol.dispose]: () => (flags.progress === 'quiet' ? undefined : showLint(lint, (line) => context.warn(line))),
+    }
     await using progress = await openProgress(context, quiet ? 'quiet' : flags.progress, 'pull')
     const result = await buildImage(context.engine, {
       context: path === '-' ? context.stdin : path,
@@ -112,7 +114,9 @@ export const command = defineCommand({
         ? showFailedOutput((bytes) => context.stderr.write(bytes))
         : showBuild(
             (event) => progress.build(event),
-            (summary) => lint.push(summary),
+            // lines of JSON stay lines of JSON
+            (summary) =>
+              flags.progress === 'rawjson' ? progress.build({ kind: 'warning', message: summary }) : lint.push(summary),
           ),
       ...(flags.file === undefined ? {} : { dockerfile: flags.file === '-' ? context.stdin : flags.file }),
       ...(flags.target === undefined ? {} : { target: flags.target }),
