@@ -67,7 +67,10 @@ RUN --mount=source=in,target=/m cat /m/f`
   await writeFile(join(context, 'out'), '2')
   assert.equal(await ends(), 'cached cached', 'what is not mounted')
   await writeFile(join(context, 'in/f'), '2')
-  assert.equal(await ends(), 'done done')
+  const { events } = await builds.build({ context })
+  const reasons = events.flatMap((event) => (event.kind === 'explained' ? event.reasons : []))
+  assert.ok(reasons.includes('files mounted at /m changed'), reasons.join())
+  assert.equal(await ends(), 'cached cached')
 })
 
 test('a bind mount of what is not there says so', options, async () => {

@@ -33,7 +33,6 @@ const unshown: Readonly<Record<string, string>> = {
   scripts: 'RUN command changed',
   exclude: '--exclude changed',
   extraHosts: '--add-host changed',
-  mounts: '--mount changed',
   unpack: '--unpack changed',
   platform: 'the platform changed',
   times: 'what times files get changed',
@@ -47,12 +46,26 @@ export const describeDifferences = (before: StepFacts, now: StepFacts): readonly
     if (key === 'arguments' || isSame(before[key], now[key])) continue
     if (key === 'args') found.push(describeCommand(before, now))
     else if (key === 'env') found.push(...describeVariables(before, now))
+    else if (key === 'mounts') found.push(...describeMounts(before[key], now[key]))
     else if (key === 'from') found.push(...describeSources(before[key], now[key]))
     else if (Object.hasOwn(names, key)) found.push(`${names[key]} ${shown(before[key])} → ${shown(now[key])}`)
     else found.push((Object.hasOwn(unshown, key) ? unshown[key] : undefined) ?? `its ${shown(key)} changed`)
   }
   return [...new Set(found)]
 }
+
+/** Where only the files are other ones, the places where they are mounted. */
+const describeMounts = (before: unknown, now: unknown): readonly string[] => {
+  const [a, b] = [mountsIn(before), mountsIn(now)]
+  const options = (mounts: typeof a): unknown => mounts.map(({ files: _files, ...rest }) => rest)
+  if (a.length === 0 || !isSame(options(a), options(b))) return ['--mount changed']
+  return b
+    .filter(({ files }, index) => files !== a[index]?.files)
+    .map(({ target }) => `files mounted at ${shown(target)} changed`)
+}
+
+const mountsIn = (value: unknown): readonly { readonly target?: unknown; readonly files?: unknown }[] =>
+  Array.isArray(value) ? value.filter((one) => typeof one === 'object' && one !== null) : []
 
 const describeCommand = (before: StepFacts, now: StepFacts): string => {
   const [a, b] = [strings(before['args']), strings(now['args'])]
