@@ -50,6 +50,11 @@ const table: readonly (readonly [readonly string[], string, boolean])[] = [
   [['**/*.txt'], 'a/b.txt', true],
   [['**/**/*.txt'], 'b.txt', true],
   [['**/dir/*'], 'a/dir/b', true],
+  [['**x]'], 'yx]', false],
+  [['**x]'], 'y/x]', true],
+  [['a]'], 'a]', true],
+  [['foo/**', '!foo/**/keep'], 'foo/a/b/keep', false],
+  [['*', '!*/'], 'a', false],
   [['**'], 'any/thing', true],
   [['.'], 'a', false],
   // * stays within a name and takes hidden ones

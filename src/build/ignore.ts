@@ -121,7 +121,8 @@ const matcherOf = (pattern: string, tokens: readonly GlobToken[]): Pick<Rule, 'm
   const [first] = tokens
   const special = tokens.filter((token) => token.kind !== 'literal').length
   const leading = first?.kind === 'folders' || first?.kind === 'rest'
-  if (!pattern.includes('\\')) {
+  // a bracket that closes nothing makes a regular expression of it there, too
+  if (!/[\\\]]/.test(pattern)) {
     if (special === 0) {
       return { matches: (path) => path === pattern, mayMatchBelow: (folder) => pattern.startsWith(`${folder}/`) }
     }
