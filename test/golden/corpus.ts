@@ -4,6 +4,7 @@ import type { CorpusRow, CorpusRows } from './row.ts'
 import { add } from './rows/add.ts'
 import { argumentRows } from './rows/arguments.ts'
 import { config } from './rows/config.ts'
+import { contexts } from './rows/contexts.ts'
 import { copy } from './rows/copy.ts'
 import { flags } from './rows/flags.ts'
 import { heredoc } from './rows/heredoc.ts'
@@ -24,6 +25,7 @@ export const areas: Readonly<Record<string, CorpusRows>> = {
   mounts,
   heredoc,
   copy,
+  contexts,
   flags,
   add,
   ignore,

@@ -72,13 +72,18 @@ export class Corpus implements AsyncDisposable {
 
   /** What gantry makes of a row. */
   async build(row: CorpusRow): Promise<BuiltImage> {
-    const { buildArgs, labels, target, dockerfile, piped } = row
+    const { buildArgs, labels, target, contexts, dockerfile, piped } = row
     const folder = await this.context(row)
     return await this.builds.build({
       context: piped ? streamOf(Buffer.from(row.text)) : folder,
       ...(buildArgs === undefined ? {} : { buildArgs }),
       ...(labels === undefined ? {} : { labels }),
       ...(target === undefined ? {} : { target }),
+      ...(contexts === undefined
+        ? {}
+        : {
+            contexts: Object.fromEntries(Object.entries(contexts).map(([name, value]) => [name, value.replace(/^\./, folder)])),
+          }),
       ...(dockerfile === undefined ? {} : { dockerfile: join(folder, dockerfile) }),
     })
   }

@@ -40,6 +40,8 @@ export interface CorpusRow {
   readonly buildArgs?: Readonly<Record<string, string>>
   readonly labels?: Readonly<Record<string, string>>
   readonly target?: string
+  /** Named contexts: `./PATH` in the context, or what else they may be. No peer of Debian's has them. */
+  readonly contexts?: Readonly<Record<string, string>>
   /** Where in the context the Dockerfile is. Default: `Dockerfile`. */
   readonly dockerfile?: string
   /** The Dockerfile comes through a pipe, and there is no context. */
