@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { collect, streamOf } from '../lib/bytes.ts'
 import { writeTar } from '../lib/tar/writer.ts'
+import { listKeptSources } from './sources/kept-sources.ts'
 import { TestBuilds } from './test-builds.ts'
 import { TestServer } from './test-servers.ts'
 
@@ -189,4 +190,18 @@ test('the secrets of an URL go to its server, and nowhere else', async () => {
       assert.doesNotMatch(name.name, /hunter2|s1gned/)
       if (name.isFile()) assert.doesNotMatch(await readFile(join(name.parentPath, name.name), 'latin1'), /hunter2|s1gned/)
     }
+})
+
+test('listKeptSources() has what URLs brought, and takes it away', async () => {
+  await using builds = await TestBuilds.open()
+  await using server = await TestServer.open((_request, response) => response.writeHead(200).end('text'))
+  const { folder } = builds.services.sources
+  assert.deepEqual(await listKeptSources(folder), [])
+  const context = await builds.context({ Dockerfile: `FROM scratch\nADD ${server.url}/f /\n` })
+  const first = await builds.build({ context })
+  const kept = await listKeptSources(folder)
+  assert.equal(kept.length, 2)
+  for (const source of kept) assert.ok(await source.remove())
+  assert.deepEqual(await listKeptSources(folder), [])
+  assert.equal((await builds.build({ context })).imageId, first.imageId)
 })

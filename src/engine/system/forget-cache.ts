@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { listCacheMounts, removeCacheMount } from '../../build/cache-mounts.ts'
 import { cacheRecords, dropCacheRecord, type KeyedRecord } from '../../build/cache.ts'
+import { listKeptSources } from '../../build/sources/kept-sources.ts'
 import { Reachable } from '../../content/reachable.ts'
 import { filesAt, type FileUse } from '../../lib/disk-usage.ts'
 import { listContainers } from '../containers/records.ts'
@@ -49,6 +50,7 @@ export const forgetCache = async (engine: Engine, options: ForgetOptions, freed:
   const items = [
     ...(cacheType === 'exec.cachemount' ? [] : await stepItems(engine, options, removed)),
     ...(cacheType === 'regular' ? [] : await mountItems(engine, options, removed, freed)),
+    ...(cacheType === undefined ? await sourceItems(engine, options, removed, freed) : []),
   ]
   let used = items.reduce((sum, { needed, size }) => sum + (needed ? 0 : size), 0)
   const keep = await bytesToKeep(engine, used, limits)
@@ -113,6 +115,29 @@ const mountItems = async (
     }
   })
 }
+
+/** Files and repositories that ADD and contexts brought, but for those that a build has at the moment. */
+const sourceItems = async (
+  engine: Engine,
+  { filter = {} }: ForgetOptions,
+  removed: string[],
+  freed: FileUse[],
+): Promise<readonly Item[]> =>
+  (await listKeptSources(engine.path('sources'))).map((source) => {
+    const { key, path, changedAt } = source
+    const uses = filesAt(path)
+    return {
+      usedAt: changedAt,
+      size: uses.reduce((sum, { bytes }) => sum + bytes, 0),
+      needed: false,
+      forget: async () => {
+        if (!matchesFilter(filter, new Date(changedAt).toISOString()) || !(await source.remove())) return false
+        freed.push(...uses)
+        removed.push(key)
+        return true
+      },
+    }
+  })
 
 /** How much may stay; undefined if nothing is said about it (BuildKit cache/manager.go calculates it in this way). */
 const bytesToKeep = async (engine: Engine, used: number, limits: CacheLimits): Promise<number | undefined> => {
