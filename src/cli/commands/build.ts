@@ -130,6 +130,8 @@ export const command = defineCommand({
     await writeResultFiles(flags, result)
     // what is written there is no text
     if (making.outputs.some(toStandardOutput)) return
+    if (flags['verify-reproducible'] === true && !quiet)
+      context.print('Reproducible: the second build, elsewhere and without the cache, made the same')
     if (quiet) context.print(result.id)
     else if (result.hasImage) {
       context.print(`Successfully built ${result.id.slice(7, 19)}`)

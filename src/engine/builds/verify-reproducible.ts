@@ -28,7 +28,13 @@ export const verifyReproducible = async (
     const elsewhere = { ...services, cacheFolder: `${place}/cache`, scratchFolder: `${place}/scratch` }
     // what is kept in the image itself belongs to it, other caches are not asked and not told
     const cacheTo = (options.cacheTo ?? []).filter((text) => /(?:^|,)type=inline(?:,|$)/.test(text))
-    const second = await buildImage({ ...options, noCache: true, cacheTo, pull: false }, elsewhere)
+    const { onEvent } = options
+    // what is wrong with the Dockerfile has been said once
+    const again: BuildImageOptions = {
+      ...options,
+      ...(onEvent && { onEvent: (event) => void (event.kind !== 'lint' && onEvent(event)) }),
+    }
+    const second = await buildImage({ ...again, noCache: true, cacheTo, pull: false }, elsewhere)
     if (second.descriptor.digest === first.descriptor.digest) return
     const lines: string[] = []
     for (const [index, image] of first.images.entries()) {
