@@ -3,16 +3,16 @@ import type { Abortable, ByteStream } from '../lib/bytes.ts'
 import { GantryError, throwIfAborted } from '../lib/errors.ts'
 import { KeyedMutex } from '../lib/keyed-mutex.ts'
 import type { Platform } from '../oci/descriptor.ts'
-import type { Digest } from '../oci/digest.ts'
 import { platformOf } from '../oci/image-config.ts'
-import { formatPlatform, normalizePlatform } from '../oci/platform.ts'
+import { formatPlatform } from '../oci/platform.ts'
 import { formatReference, parseReference, withDefaultTag } from '../oci/reference.ts'
 import { openStack } from '../layers/stack.ts'
+import type { BuildMaterial } from './build-material.ts'
 import { buildCache } from './cache.ts'
 import { contextSource, dockerfileSource } from './context-source.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
 import { parseDockerfile } from './dockerfile/parse-dockerfile.ts'
-import { epochArgument, epochSource } from './epoch.ts'
+import { buildTimes, epochArgument, epochSource } from './epoch.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
 import { openHistory } from './explain/open-history.ts'
 import { executeCopy } from './execute/copy.ts'
@@ -20,6 +20,7 @@ import { chainOf, type BuildTimes, type ExecuteContext, type Executors, type Fil
 import { executeFolder } from './execute/folder.ts'
 import { executeContext, executeGit, executeHttp, executeImage, executeScratch } from './execute/sources.ts'
 import { exportPlatforms, type ExportedImages } from './export-platforms.ts'
+import { distinctPlatforms, type Frontend, type PlannedBuild } from './frontend.ts'
 import { createVertex, hashOf, type ExecOp, type Vertex } from './graph.ts'
 import type { BuildServices } from './interfaces.ts'
 import { DockerfileLint } from './lint/dockerfile-lint.ts'
@@ -37,6 +38,7 @@ import { StackTree } from './tree/stack-tree.ts'
 import type { Tree } from './tree/tree.ts'
 
 export type { BuildEvent, OnBuildEvent } from './events.ts'
+export type { BuildMaterial } from './build-material.ts'
 export type { BuiltPlatform } from './export-platforms.ts'
 
 export interface BuildImageOptions extends Abortable, CacheTransferOptions {
@@ -72,17 +74,11 @@ export interface BuildImageOptions extends Abortable, CacheTransferOptions {
   readonly times?: 'clock'
   /** Which layers become one. */
   readonly squash?: SquashRange
+  /** Builds this instead of a Dockerfile. */
+  readonly frontend?: Frontend
   /** Most steps that work at once. Default 4. */
   readonly parallelism?: number
   readonly onEvent?: OnBuildEvent
-}
-
-/** An image that a build took, by its digest. */
-export interface BuildMaterial {
-  /** Full reference. */
-  readonly name: string
-  readonly platform: Platform
-  readonly digest: Digest
 }
 
 export interface BuiltImage extends ExportedImages {
@@ -153,15 +149,12 @@ class Build {
 
   async run(): Promise<BuiltImage> {
     await using _owned = this.#owned
-    const { loaded, dockerfile } = await this.#load()
-    const epoch = await this.#epoch(dockerfile, loaded)
-    const states = await this.#plan(dockerfile, epoch, this.#options.target, this.#lint)
-    this.#lint.end()
-    const files = states.map((state) => state.files)
-    const results = await this.#solve(files, loaded, this.#times(epoch))
+    const { images: planned, tree, times, dockerfile } = await this.#planned()
+    const files = planned.map((image) => image.files)
+    const results = await this.#solve(files, tree, times)
     const { signal, onEvent } = this.#around
     const { squash } = this.#options
-    const built = states.flatMap((state, index) => {
+    const built = planned.flatMap((state, index) => {
       const result = results[index]
       return result === undefined ? [] : [{ state, result }]
     })
@@ -170,11 +163,43 @@ class Build {
       onEvent,
       cache: buildCache(this.#services),
       fieldsOf: (result) => this.#transfer.fields(result),
-      ...(epoch === undefined ? {} : { epoch }),
       ...(squash === undefined ? {} : { squash }),
     })
     await this.#transfer.export(results)
-    return { ...images, dockerfile: loaded.dockerfile.name, materials: [...this.#materials.values()], vertices: files }
+    return { ...images, dockerfile, materials: [...this.#materials.values()], vertices: files }
+  }
+
+  /** What is to be built, by a frontend or by the Dockerfile. */
+  async #planned(): Promise<PlannedBuild & { readonly times: BuildTimes; readonly dockerfile: string }> {
+    const { frontend, platforms } = this.#options
+    if (frontend !== undefined) {
+      const planned = await frontend.plan({
+        ...this.#around,
+        platforms: distinctPlatforms(platforms, this.#services.platform),
+        resolveImage: (reference, platform) => this.#resolve(reference, platform),
+        digestsOf: (root) => this.#digestsOf(root),
+      })
+      return { ...planned, times: { kind: 'sources' }, dockerfile: '' }
+    }
+    const { loaded, dockerfile } = await this.#load()
+    const epoch = await this.#epoch(dockerfile, loaded)
+    const states = await this.#plan(dockerfile, epoch, this.#options.target, this.#lint)
+    this.#lint.end()
+    const images = epoch === undefined ? states : states.map((state) => ({ ...state, epoch }))
+    return {
+      images,
+      tree: this.#contextsOf(loaded),
+      times: buildTimes(epoch, this.#options.times, this.#services.now),
+      dockerfile: loaded.dockerfile.name,
+    }
+  }
+
+  #contextsOf(loaded: LoadedContext): PlannedBuild['tree'] {
+    const { onEvent } = this.#around
+    return async (name) =>
+      name === undefined
+        ? await internalStep(onEvent, '[internal] load build context', loaded.tree)
+        : await internalStep(onEvent, `[context ${name}] load from client`, async () => await this.#namedFiles(name))
   }
 
   /** What is known of the files of a folder, to be kept for the next build however this one ends. */
@@ -221,19 +246,13 @@ class Build {
         const states = await this.#plan(dockerfile, undefined, source.name)
         const results = await this.#solve(
           states.map((state) => state.files),
-          loaded,
+          this.#contextsOf(loaded),
           { kind: 'sources' },
           source.name,
         )
         return Math.max(...results.map((result) => result.time))
       }
     }
-  }
-
-  #times(epoch: number | undefined): BuildTimes {
-    if (epoch !== undefined) return { kind: 'fixed', epoch }
-    if (this.#options.times !== 'clock') return { kind: 'sources' }
-    return { kind: 'clock', now: Math.floor(this.#services.now().getTime() / 1000) }
   }
 
   /** The state that each platform ends in; what is wrong for one is said once. */
@@ -243,7 +262,7 @@ class Build {
     target = this.#options.target,
     lint?: DockerfileLint,
   ): Promise<readonly StageState[]> {
-    const { buildArgs = {}, labels = {}, platforms = [], network = 'default', extraHosts = [], run = {} } = this.#options
+    const { buildArgs = {}, labels = {}, platforms, network = 'default', extraHosts = [], run = {} } = this.#options
     const buildArguments =
       Object.hasOwn(buildArgs, epochArgument) || epoch !== undefined
         ? { ...buildArgs, [epochArgument]: epoch === undefined ? '' : String(epoch) }
@@ -261,7 +280,7 @@ class Build {
       resolveImage: (reference: string, platform: Platform) => this.#resolve(reference, platform),
       ...(target === undefined ? {} : { target }),
     }
-    const distinct = [...new Map(platforms.map((platform) => [formatPlatform(normalizePlatform(platform)), platform])).values()]
+    const distinct = distinctPlatforms(platforms)
     const linted = lint === undefined ? {} : { observer: lint }
     if (distinct.length === 0) return [await planBuild(dockerfile, { ...options, ...linted })]
     const showPlatform = distinct.length > 1
@@ -290,7 +309,7 @@ class Build {
 
   async #solve(
     vertices: readonly Vertex[],
-    loaded: LoadedContext,
+    tree: PlannedBuild['tree'],
     times: BuildTimes,
     target = this.#options.target,
   ): Promise<readonly FilesResult[]> {
@@ -300,7 +319,7 @@ class Build {
     const cache = buildCache(this.#services)
     const history = await openHistory({ ...this.#options, ...(target === undefined ? {} : { target }) }, this.#services, cache)
     const solver = new Solver({
-      executors: this.#executors(loaded),
+      executors: this.#executors(tree),
       context: this.#executeContext(times),
       cache,
       transfer: this.#transfer,
@@ -326,16 +345,11 @@ class Build {
     }
   }
 
-  #executors(loaded: LoadedContext): Executors {
-    const { onEvent } = this.#around
-    const context = async (name?: string): Promise<Tree> =>
-      name === undefined
-        ? await internalStep(onEvent, '[internal] load build context', loaded.tree)
-        : await internalStep(onEvent, `[context ${name}] load from client`, async () => await this.#namedFiles(name))
+  #executors(tree: PlannedBuild['tree']): Executors {
     return {
       scratch: executeScratch,
       image: executeImage,
-      context: executeContext(context),
+      context: executeContext(tree),
       http: executeHttp,
       git: executeGit,
       copy: executeCopy,

@@ -1,5 +1,6 @@
 import { GantryError } from '../lib/errors.ts'
 import type { Dockerfile } from './dockerfile/instruction.ts'
+import type { BuildTimes } from './execute/executor.ts'
 
 /** What a build argument SOURCE_DATE_EPOCH says: a number of seconds, or where to take it from. */
 export type EpochSource =
@@ -26,4 +27,10 @@ export const epochSource = (
   throw new GantryError('invalid_argument', 'EPOCH_INVALID', `Cannot build: invalid ${epochArgument}: ${text}`, {
     hint: 'give seconds since 1970, "context", or the name of a stage',
   })
+}
+
+/** Where times come from: the limit if there is one, else the sources, unless a build asks for the clock's. */
+export const buildTimes = (epoch: number | undefined, wanted: 'clock' | undefined, now: () => Date): BuildTimes => {
+  if (epoch !== undefined) return { kind: 'fixed', epoch }
+  return wanted === 'clock' ? { kind: 'clock', now: Math.floor(now().getTime() / 1000) } : { kind: 'sources' }
 }

@@ -8,8 +8,8 @@ import type { BuildCache } from './cache.ts'
 import { internalStep, type OnBuildEvent } from './events.ts'
 import type { FilesResult } from './execute/executor.ts'
 import { exportImage, type ExportedImage, type ExportOptions } from './export-image.ts'
+import type { PlannedImage } from './frontend.ts'
 import type { BuildServices } from './interfaces.ts'
-import type { StageState } from './plan/stage-state.ts'
 import { squashResult, type SquashRange } from './squash.ts'
 import { writeIndex } from './write-index.ts'
 
@@ -30,8 +30,6 @@ export interface ExportedImages extends ExportedImage {
 export interface ExportPlatformsOptions extends Abortable {
   readonly onEvent: OnBuildEvent
   readonly cache: BuildCache
-  /** See `ExportOptions`. */
-  readonly epoch?: number
   readonly squash?: SquashRange
   /** What the config has besides, see `ExportOptions`. */
   readonly fieldsOf: (result: FilesResult) => NonNullable<ExportOptions['fields']>
@@ -39,7 +37,7 @@ export interface ExportPlatformsOptions extends Abortable {
 
 /** Writes the images of all platforms, and the index over them where there are several. */
 export const exportPlatforms = async (
-  built: readonly { readonly state: StageState; readonly result: FilesResult }[],
+  built: readonly { readonly state: PlannedImage; readonly result: FilesResult }[],
   services: BuildServices,
   options: ExportPlatformsOptions,
 ): Promise<ExportedImages> => {
@@ -63,11 +61,12 @@ export const exportPlatforms = async (
 }
 
 const exportPlatform = async (
-  state: StageState,
+  state: PlannedImage,
   result: FilesResult,
   services: BuildServices,
-  { signal, cache, epoch, squash, fieldsOf }: ExportPlatformsOptions,
+  { signal, cache, squash, fieldsOf }: ExportPlatformsOptions,
 ): Promise<BuiltPlatform> => {
+  const { epoch } = state
   const abortable = signal === undefined ? {} : { signal }
   const { history, ...files } =
     squash === undefined

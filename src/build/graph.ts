@@ -73,6 +73,8 @@ export interface CopyOp {
   readonly exclude: readonly string[]
   /** Whether it is copied as if into nothing (`--link`): what is there is neither looked at nor followed. */
   readonly link: boolean
+  /** The time of all that is copied, seconds since 1970; absent for their own. */
+  readonly time?: number
 }
 
 /** WORKDIR: makes a folder where it is missing. */

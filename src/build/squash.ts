@@ -20,7 +20,7 @@ type Squashed = Pick<FilesResult, 'layers' | 'time'> & { readonly history: Stage
 
 /** The result of a build with the layers of a range as one; the history keeps the steps, without layers, and has one more for it. */
 export const squashResult = async (
-  state: StageState,
+  state: Pick<StageState, 'history'>,
   result: FilesResult,
   range: SquashRange,
   services: Pick<BuildServices, 'layers' | 'now'>,

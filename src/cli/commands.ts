@@ -19,6 +19,7 @@ const images: Readonly<Record<string, Entry>> = {
   import: ['Make an image of a root file system in a tar', () => import('./commands/import.ts')],
   inspect: ['Show everything about images or containers as JSON', () => import('./commands/inspect.ts')],
   load: ['Load images from a tar archive', () => import('./commands/load.ts')],
+  pack: ['Make an image of a Node.js project without a Dockerfile', () => import('./commands/pack.ts')],
   pull: ['Download an image from a registry', () => import('./commands/pull.ts')],
   push: ['Upload an image to a registry', () => import('./commands/push.ts')],
   rmi: ['Remove images', () => import('./commands/rmi.ts')],

@@ -17,6 +17,8 @@ export interface CopyOptions {
   /** Default: the source's own. */
   readonly owner?: Owner
   readonly chmod?: ModeChange
+  /** Default: the source's own. */
+  readonly time?: TreeEntry['mtime']
   /** Patterns of what is left out, below each source. */
   readonly exclude: readonly string[]
   /** Only what matches, with the folders on the way (`--parents`). */
@@ -32,7 +34,7 @@ export interface CopyOptions {
  */
 export const copyInto = async (draft: LayerDraft, tree: Tree, source: CopySource, options: CopyOptions): Promise<void> => {
   const destination = bytesAsText(options.destination)
-  const made: FolderAttributes = { mode: 0o755, uid: 0, gid: 0, ...options.owner, mtime: source.entry.mtime }
+  const made: FolderAttributes = { mode: 0o755, uid: 0, gid: 0, ...options.owner, mtime: options.time ?? source.entry.mtime }
   const folderMeant = /(?:^|\/)\.?$/.test(destination)
   const above = await draft.resolve(folderMeant ? destination : parentOf(`/${cleanPath(destination)}`))
   await draft.makeFolders(above.path, made)
@@ -132,9 +134,9 @@ class Copier {
   }
 
   #changed(entry: TreeEntry, path: string): TreeEntry {
-    const { chmod, owner } = this.#options
+    const { chmod, owner, time = entry.mtime } = this.#options
     const mode = chmod === undefined || entry.kind === 'symlink' ? entry.mode : chmod(entry.mode, entry.kind === 'folder')
-    return { ...entry, ...owner, path, mode }
+    return { ...entry, ...owner, path, mode, mtime: time }
   }
 }
 

@@ -62,7 +62,10 @@ export const executeCopy: Executor<CopyOp> = async (vertex, inputs, context) => 
         return keyOf({ ...quickInputs(op), onto: ontoOf(op, base), sources: await sourceIds(op, inputs, selected) }, context)
       },
       async () => await viewsKey(op, inputs, selected, context),
-      async () => await layerKey(draft, context, op.from.some(({ kind }) => kind === 'inline') ? base.time : undefined),
+      async () => {
+        const key = await layerKey(draft, context, op.from.some(({ kind }) => kind === 'inline') ? base.time : undefined)
+        return op.time === undefined ? key : { ...key, fixed: op.time }
+      },
     ],
     facts: keyOf(quickInputs(op), context),
     files: async () => await (await draft()).fileFacts(),
@@ -209,6 +212,7 @@ const draftOf = async (
     exclude: op.exclude,
     ...(owner === undefined ? {} : { owner }),
     ...(op.chmod === undefined ? {} : { chmod: parseChmod(op.chmod) }),
+    ...(op.time === undefined ? {} : { time: { seconds: op.time, nanoseconds: 0 } }),
   }
   for (const { from, tree, sources, sourceName } of selected) {
     const options = { ...common, sourceName }

@@ -75,7 +75,7 @@ export const executeImage: Executor<ImageOp> = async (
 }
 
 /** When an image was made, seconds since 1970. */
-const imageTime = ({ created, history = [] }: ImageConfig): number => {
+export const imageTime = ({ created, history = [] }: ImageConfig): number => {
   for (const text of [created, ...history.map((entry) => entry.created).toReversed()]) {
     const time = creationTime(text)
     if (time !== undefined) return Math.ceil(time / 1000)
