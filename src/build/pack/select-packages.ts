@@ -80,12 +80,22 @@ class Selector {
         if (folder !== undefined && next.folder === project) this.#direct.set(dependency.alias, folder)
       }
     if (this.#wrong.length > 0) throw this.#notInstalled()
+    if (this.#options.lock.manager === 'pnpm') await this.#takeHoisted()
     const missing = [...this.#missing].map(([name, from]) => ({ name, elsewhere: this.#elsewhere.has(from) }))
     return {
       packages: this.#packages,
       links: this.#links,
       direct: this.#direct,
       missing: missing.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    }
+  }
+
+  /** pnpm's links for packages that use what they do not declare. */
+  async #takeHoisted(): Promise<void> {
+    const { finder } = this.#options
+    for (const link of await finder.linksIn('node_modules/.pnpm/node_modules')) {
+      const found = await finder.follow(link)
+      if (found !== undefined && this.#packages.has(found.folder)) this.#links.set(link, found.folder)
     }
   }
 
