@@ -40,14 +40,33 @@ const makeLayers = (folder: string): void => {
   writeFileSync(join(folder, 'Dockerfile'), `FROM scratch\n${steps.join('')}CMD ["/none"]\n`)
 }
 
-/** A context of two stages over the busybox image: 13,500 files are copied, kept and copied on. */
+/** A context of two stages over the busybox image: 13,500 files and one more are copied, kept and copied on. */
 export const makeAppContext = (contexts: string, base: string): string => {
   const folder = join(contexts, 'app')
   if (!existsSync(join(folder, 'node_modules')))
     cpSync(join(contexts, 'many', 'node_modules'), join(folder, 'node_modules'), { recursive: true })
-  const first = `FROM ${base} AS one\nCOPY node_modules /app/node_modules\nRUN echo built > /app/out\n`
+  editAppContext(folder, 'first')
+  const first = `FROM ${base} AS one\nCOPY node_modules /app/node_modules\nCOPY src /app/src\nRUN echo built > /app/out\n`
   const second = `FROM ${base}\nCOPY --from=one /app /app\nRUN ls /app > /list\nWORKDIR /app\nCMD ["sh"]\n`
   writeFileSync(join(folder, 'Dockerfile'), first + second)
+  return folder
+}
+
+/** Changes the one line of its own code. */
+export const editAppContext = (folder: string, line: string): void => {
+  mkdirSync(join(folder, 'src'), { recursive: true })
+  writeFileSync(join(folder, 'src', 'main.js'), `// ${line}\n`)
+}
+
+/** A context of many steps that do next to nothing. */
+export const makeStepsContext = (contexts: string, base: string): string => {
+  const folder = join(contexts, 'steps')
+  mkdirSync(folder, { recursive: true })
+  const steps = Array.from({ length: 5 }, (_, step) => {
+    writeFileSync(join(folder, `${step}.txt`), `${step}\n`)
+    return `COPY ${step}.txt /\nRUN echo ${step} > /out-${step}\n`
+  })
+  writeFileSync(join(folder, 'Dockerfile'), `FROM ${base}\n${steps.join('')}`)
   return folder
 }
 

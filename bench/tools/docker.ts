@@ -1,11 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { must } from '../measure.ts'
 import { processGroup, startDaemon, stopDaemon } from './daemon.ts'
 import type { Tool } from './tool.ts'
 
-/** dockerd with its overlay2 store and the docker CLI that is first on the PATH; its classic builder. */
+// Debian's CLI speaks to the BuildKit in the daemon; newer ones want a plugin for that
+const builder = existsSync('/usr/bin/docker') ? '/usr/bin/docker' : 'docker'
+
+/** dockerd with its overlay2 store, its BuildKit, and the docker CLI that is first on the PATH. */
 export const dockerTool = (work: string): Tool => {
   const folder = join(work, 'dockerd')
   const socket = `unix://${folder}/docker.sock`
@@ -40,7 +43,7 @@ export const dockerTool = (work: string): Tool => {
           return [...base, 'run', '--rm', '--network', 'none', verb.image, 'true']
         case 'build': {
           const cache = verb.cache ? [] : ['--no-cache']
-          return ['env', 'DOCKER_BUILDKIT=0', ...base, 'build', '-q', '-t', verb.name, ...cache, verb.context]
+          return ['env', 'DOCKER_BUILDKIT=1', builder, ...base.slice(1), 'build', '-q', '-t', verb.name, ...cache, verb.context]
         }
         case 'save':
           return [...base, 'save', '-o', verb.file, verb.image]
