@@ -42,6 +42,6 @@ const run = (args: readonly string[]): void => {
 }
 
 run(['tools/check.ts'])
-const files = globSync('test/**/*.test.ts', { cwd: root }).filter((file) => !/^test\/(?:architecture|golden\/)/.test(file))
+const files = globSync('test/**/*.test.ts', { cwd: root }).filter((file) => !file.startsWith('test/architecture'))
 // one file at a time: they start daemons, containers and whole builds
 run(['--test', '--test-concurrency=1', '--test-timeout=900000', ...files.toSorted()])

@@ -34,7 +34,8 @@ export const applyCopy = async (
     destination: absolute(state, destination),
     ...(chown === '' ? {} : { chown }),
     ...(chmod === '' ? {} : { chmod }),
-    exclude: instruction.exclude.map(word),
+    // as written: BuildKit expands no variables in it
+    exclude: instruction.exclude,
     // BuildKit does so too
     link: instruction.link && chmod === '',
   }
